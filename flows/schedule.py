@@ -1,0 +1,138 @@
+"""When: launch moments in the accounts' zones, and the tick that opens a run for every flow whose moment has passed.
+
+The database owns the slots: one scheduled run per flow and export day, whoever ticks and however often.
+"""
+
+from collections.abc import Iterable
+from datetime import UTC, date, datetime, time, timedelta
+from typing import Any
+from zoneinfo import ZoneInfo
+
+from django.db import transaction
+from django.db.models.signals import post_save
+from django.utils import timezone
+
+from accounts.models import Account
+
+from .models import Flow, Run
+
+BATCH = 1000
+
+
+def launch_moment(day: date, launch_time: time, zone: ZoneInfo) -> datetime:
+    """The UTC moment at which a flow is due on `day`.
+
+    A wall time that occurs twice means the first; one that a change of clocks leaves out moves forward by the gap.
+    """
+    # With fold=0, PEP 495 reads an ambiguous time as the first, and a missing one with the offset before the gap,
+    # which is the wall time moved forward by the gap.
+    return datetime.combine(day, launch_time, tzinfo=zone).astimezone(UTC)
+
+
+def newest_day(now: datetime, launch_time: time, zone: ZoneInfo) -> date:
+    """The latest export day whose launch moment is at or before `now`."""
+    day = now.astimezone(zone).date() + timedelta(days=1)
+    while launch_moment(day, launch_time, zone) > now:
+        day -= timedelta(days=1)
+    return day
+
+
+def plan(flow: Flow) -> None:
+    """Sets `active_since` and `next_launch_at`, without saving.
+
+    Due next is the newest export day whose launch moment came after the activation and that has no scheduled run yet, even
+    when that moment has passed; else the day after it. An inactive flow has neither.
+    """
+    if not flow.active:
+        flow.active_since = flow.next_launch_at = None
+        return
+    now = timezone.now()
+    flow.active_since = flow.active_since or now
+    zone = flow.account.zone
+    day = newest_day(now, flow.launch_time, zone)
+    passed = launch_moment(day, flow.launch_time, zone)
+    if passed <= flow.active_since or _has_run(flow, day):
+        day += timedelta(days=1)
+    flow.next_launch_at = launch_moment(day, flow.launch_time, zone)
+
+
+def _has_run(flow: Flow, day: date) -> bool:
+    return (
+        flow.pk is not None
+        and Run.objects.filter(flow=flow, purpose=Run.Purpose.SCHEDULED, export_day__gte=day).exists()
+    )
+
+
+def follow_account_changes() -> None:
+    """Plans an account's flows anew whenever the account is saved, since its time zone may have changed."""
+    post_save.connect(_replan, sender=Account, dispatch_uid="flows.schedule")
+
+
+def _replan(instance: Account, created: bool, **kwargs: Any) -> None:
+    if created:
+        return
+    for flow in Flow.objects.filter(profile_table__account=instance, active=True).select_related("profile_table__account"):
+        flow.save(update_fields=["active_since", "next_launch_at"])
+
+
+def tick(now: datetime | None = None) -> list[int]:
+    """Opens a scheduled run for every active flow whose launch moment is at or before `now`; returns the new runs' numbers.
+
+    After downtime a flow gets one run, for the newest export day; its window covers all that accumulated.
+    """
+    now = now or timezone.now()
+    opened: list[int] = []
+    while batch := list(
+        Flow.objects.filter(active=True, next_launch_at__lte=now)
+        .select_related("profile_table__account")
+        .order_by("next_launch_at", "pk")[:BATCH]
+    ):
+        opened += _open_runs(batch, now)
+    return opened
+
+
+def _open_runs(flows: Iterable[Flow], now: datetime) -> list[int]:
+    """Opens the due run of each flow and moves its next launch on, in one transaction."""
+    runs = []
+    changed = []
+    for flow in flows:
+        zone = flow.account.zone
+        day = newest_day(now, flow.launch_time, zone)
+        runs.append(
+            Run(
+                flow=flow,
+                purpose=Run.Purpose.SCHEDULED,
+                export_day=day,
+                due_at=launch_moment(day, flow.launch_time, zone),
+                next_attempt_at=now,
+            )
+        )
+        flow.next_launch_at = launch_moment(day + timedelta(days=1), flow.launch_time, zone)
+        changed.append(flow)
+    days = {(run.flow_id, run.export_day) for run in runs}
+    with transaction.atomic():
+        scheduled = Run.objects.filter(
+            purpose=Run.Purpose.SCHEDULED,
+            flow__in=[flow.pk for flow in changed],
+            export_day__in={day for _, day in days},
+        )
+        known = set(scheduled.values_list("flow_id", "export_day"))
+        Run.objects.bulk_create(runs, ignore_conflicts=True)
+        Flow.objects.bulk_update(changed, ["next_launch_at"])
+        return [
+            pk
+            for pk, flow_id, day in scheduled.values_list("pk", "flow_id", "export_day")
+            if (flow_id, day) in days and (flow_id, day) not in known
+        ]
+
+
+def open_manual(flow: Flow) -> Run:
+    """Opens a run of `flow` that is due now, beside its schedule."""
+    now = timezone.now()
+    return Run.objects.create(
+        flow=flow,
+        purpose=Run.Purpose.MANUAL,
+        export_day=now.astimezone(flow.account.zone).date(),
+        due_at=now,
+        next_attempt_at=now,
+    )
