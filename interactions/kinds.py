@@ -62,6 +62,7 @@ class Kind:
         return [column.header for column in self.columns]
 
 
+# fmt: off
 EVENT = (Column("eventId", "id", integer, meaning="Number of the event, unique within the profile table."),)
 PROFILE = (
     Column("profileId", "profile_id", integer, meaning="Number of the profile."),
@@ -73,7 +74,6 @@ CAMPAIGN = (
     Column("campaignType", "type", text, Table.CAMPAIGN, "ONE_SHOT, SCENARIZED, AB_TESTING or TRANSACTIONAL."),
 )
 
-# fmt: off
 KINDS: dict[str, Kind] = {kind.code: kind for kind in (
     Kind(1, "email_sent", "email", "E-mails sent", models.EmailEvent, moment="sending_moment", columns=(
         *EVENT,
