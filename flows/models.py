@@ -154,10 +154,17 @@ class Run(models.Model):
     due_at = models.DateTimeField(help_text="The moment at which the run was due.")
     status = models.CharField(max_length=7, choices=Status, default=Status.WAITING)
     original = models.ForeignKey(
-        "self", null=True, blank=True, on_delete=models.PROTECT, related_name="rebuilds", help_text="The run that this one rebuilds."
+        "self",
+        null=True,
+        blank=True,
+        on_delete=models.PROTECT,
+        related_name="rebuilds",
+        help_text="The run that this one rebuilds.",
     )
     revision = models.PositiveIntegerField(default=1)
-    sequence = models.PositiveBigIntegerField(null=True, blank=True, help_text="Place of the file among the flow's files, from 1.")
+    sequence = models.PositiveBigIntegerField(
+        null=True, blank=True, help_text="Place of the file among the flow's files, from 1."
+    )
     previous = models.ForeignKey("self", null=True, blank=True, on_delete=models.SET_NULL, related_name="+")
 
     lower = models.TextField(blank=True)
@@ -165,8 +172,10 @@ class Run(models.Model):
     start = models.DateTimeField(null=True, blank=True)
     range_from = models.DateTimeField(null=True, blank=True)
     range_to = models.DateTimeField(null=True, blank=True)
+    deliver = models.BooleanField(default=True, help_text="No: the file is only kept for download.")
 
     attempt = models.PositiveIntegerField(default=0)
+    failures = models.PositiveIntegerField(default=0, help_text="Failed tries since it was last asked for.")
     lease_until = models.DateTimeField(null=True, blank=True)
     next_attempt_at = models.DateTimeField(null=True, blank=True)
     queued_at = models.DateTimeField(null=True, blank=True, help_text="When a worker was last asked to take it.")
@@ -258,7 +267,9 @@ class Delivery(models.Model):
     created_at = models.DateTimeField(auto_now_add=True)
     started_at = models.DateTimeField(null=True, blank=True)
     delivered_at = models.DateTimeField(null=True, blank=True)
-    collected_at = models.DateTimeField(null=True, blank=True, help_text="When the client had taken the file from a hosted server.")
+    collected_at = models.DateTimeField(
+        null=True, blank=True, help_text="When the client had taken the file from a hosted server."
+    )
     removed_at = models.DateTimeField(null=True, blank=True, help_text="When the retention removed it from a hosted server.")
 
     objects = DeliveryQuerySet.as_manager()
@@ -266,12 +277,20 @@ class Delivery(models.Model):
     class Meta:
         constraints = [models.UniqueConstraint(fields=["run", "location"], name="one_delivery_per_run_and_location")]
         indexes = [
-            models.Index(
-                fields=["next_attempt_at"], condition=Q(status__in=["waiting", "running"]), name="delivery_unfinished"
-            )
+            models.Index(fields=["next_attempt_at"], condition=Q(status__in=["waiting", "running"]), name="delivery_unfinished")
         ]
         ordering = ["-run_id", "location__name"]
         verbose_name_plural = "deliveries"
 
     def __str__(self) -> str:
         return f"{self.run} to {self.location}"
+
+
+class Notice(models.Model):
+    """A finding of the watchdog that staff have been told of, so that it is not mailed anew at each round."""
+
+    finding = models.TextField(unique=True)
+    mailed_at = models.DateTimeField()
+
+    def __str__(self) -> str:
+        return self.finding

@@ -14,6 +14,7 @@ from django.utils import timezone
 
 from accounts.models import Account
 
+from .errors import FlowError
 from .models import Flow, Run
 
 BATCH = 1000
@@ -57,10 +58,7 @@ def plan(flow: Flow) -> None:
 
 
 def _has_run(flow: Flow, day: date) -> bool:
-    return (
-        flow.pk is not None
-        and Run.objects.filter(flow=flow, purpose=Run.Purpose.SCHEDULED, export_day__gte=day).exists()
-    )
+    return flow.pk is not None and Run.objects.filter(flow=flow, purpose=Run.Purpose.SCHEDULED, export_day__gte=day).exists()
 
 
 def follow_account_changes() -> None:
@@ -127,7 +125,9 @@ def _open_runs(flows: Iterable[Flow], now: datetime) -> list[int]:
 
 
 def open_manual(flow: Flow) -> Run:
-    """Opens a run of `flow` that is due now, beside its schedule."""
+    """Opens a run of `flow` that is due now, beside its schedule. Raises FlowError for a flow that was never activated."""
+    if not flow.position:
+        raise FlowError(f"{flow} has never been activated, so it has no point to export from. Activate it first.")
     now = timezone.now()
     return Run.objects.create(
         flow=flow,

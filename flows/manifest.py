@@ -1,0 +1,60 @@
+"""The manifest and the other companions of an archive."""
+
+import json
+from datetime import UTC, datetime
+
+from .archive import Archived
+from .models import Run
+
+
+def moment(value: datetime) -> str:
+    """A moment in UTC, to the second."""
+    return f"{value.astimezone(UTC):%Y-%m-%dT%H:%M:%SZ}"
+
+
+def build(run: Run, columns: list[str], made: Archived, created_at: datetime) -> str:
+    """The manifest of `run`, as JSON with its keys in the contract's order and a line break at the end."""
+    flow = run.flow
+    previous = run.previous
+    return (
+        json.dumps(
+            {
+                "version": 1,
+                "account": flow.account.name,
+                "table": flow.profile_table.name,
+                "kind": flow.kind,
+                "sequence": run.sequence,
+                "exportDay": run.export_day.isoformat(),
+                "revision": run.revision,
+                "columns": columns,
+                "window": window(run),
+                "rows": run.rows,
+                "firstEventId": run.first_event_id,
+                "lastEventId": run.last_event_id,
+                "file": {"name": run.file_name, "bytes": made.archive_bytes, "sha256": made.archive_sha256},
+                "csv": {"name": member_name(run.file_name), "bytes": made.csv_bytes, "sha256": made.csv_sha256},
+                "previous": previous
+                and {"sequence": previous.sequence, "name": previous.file_name, "sha256": previous.archive_sha256},
+                "createdAt": moment(created_at),
+            },
+            ensure_ascii=False,
+            indent=2,
+        )
+        + "\n"
+    )
+
+
+def window(run: Run) -> dict[str, str]:
+    """The flow's positions before and after the file; of a date range, its moments."""
+    if run.range_from and run.range_to:
+        return {"from": moment(run.range_from), "to": moment(run.range_to)}
+    return {"from": run.lower, "to": run.upper}
+
+
+def member_name(file_name: str) -> str:
+    return f"{file_name.removesuffix('.zip')}.csv"
+
+
+def checksum(file_name: str, sha256: str) -> str:
+    """A line as `sha256sum` writes it."""
+    return f"{sha256}  {file_name}\n"

@@ -1,0 +1,62 @@
+"""Celery's doors: each calls one function. Messages are hints; what a lost one asked for, the next round asks again."""
+
+from datetime import timedelta
+
+from celery import shared_task
+from django.db.models import Q
+from django.utils import timezone
+
+from . import delivery, pipeline, recovery, retention, schedule, watch
+from .models import Delivery, Run
+
+HINT_AGAIN = timedelta(minutes=10)
+
+
+@shared_task(name="flows.tasks.tick")
+def tick() -> None:
+    schedule.tick()
+    send_hints()
+
+
+@shared_task(name="flows.tasks.execute_run")
+def execute_run(run_id: int) -> None:
+    run = pipeline.execute(run_id)
+    if run is not None and run.status == Run.Status.DONE:
+        for server_id in set(run.deliveries.values_list("location__server", flat=True)):
+            deliver_server.delay(server_id)
+
+
+@shared_task(name="flows.tasks.deliver_server")
+def deliver_server(server_id: int) -> None:
+    delivery.deliver_waiting(server_id)
+
+
+@shared_task(name="flows.tasks.recover")
+def recover() -> None:
+    recovery.recover()
+    send_hints()
+
+
+@shared_task(name="flows.tasks.purge")
+def purge() -> None:
+    retention.purge()
+
+
+@shared_task(name="flows.tasks.watch")
+def watch_task() -> None:
+    watch.report()
+
+
+def send_hints() -> None:
+    """Asks workers to take what is due and was not asked for lately."""
+    now = timezone.now()
+    unasked = Q(queued_at=None) | Q(queued_at__lt=now - HINT_AGAIN)
+    runs = Run.objects.filter(unasked, status=Run.Status.WAITING, next_attempt_at__lte=now)
+    for run_id in list(runs.order_by("pk").values_list("pk", flat=True)):
+        # The condition again, so that of two rounds at the same time one asks.
+        if runs.filter(pk=run_id).update(queued_at=now):
+            execute_run.delay(run_id)
+    waiting = Delivery.objects.filter(unasked, status=Delivery.Status.WAITING, next_attempt_at__lte=now)
+    for server_id in list(waiting.order_by().values_list("location__server", flat=True).distinct()):
+        if waiting.filter(location__server=server_id).update(queued_at=now):
+            deliver_server.delay(server_id)
