@@ -1,8 +1,9 @@
-"""Where each page is."""
+"""Where each page is: the stock admin, and the clients' pages."""
 
 from django.contrib import admin
-from django.urls import path
+from django.urls import include, path
 
 urlpatterns = [
     path("admin/", admin.site.urls),
+    path("", include("flows.pages.urls")),
 ]
