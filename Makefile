@@ -36,14 +36,14 @@ test: environment
 DEPLOYMENT = DEBUG=0 DEMO=0 ALLOWED_HOSTS=exports.example.com DATABASE_URL=postgresql://portal@db.example.com/portal \
 	CELERY_BROKER_URL=redis://broker.example.com/0 LOG_LEVEL=WARNING
 
+# The types are those of the settings too, which want a data folder and secrets: debug mode makes both.
 check: environment
 	$(RUN) -m ruff check .
 	$(RUN) -m ruff format --check .
-	$(RUN) -m mypy
-	@folder=$$(mktemp -d) && trap 'rm -rf "$$folder"' EXIT && export DATA_DIR="$$folder" && \
-		echo '$(RUN) manage.py makemigrations --check' && \
-		DEBUG=1 $(RUN) manage.py makemigrations --check --dry-run && \
-		echo '$(RUN) manage.py check --deploy' && \
+	@set -e; folder=$$(mktemp -d); trap 'rm -rf "$$folder"' EXIT; export DATA_DIR="$$folder"; \
+		echo '$(RUN) -m mypy'; DEBUG=1 $(RUN) -m mypy; \
+		echo '$(RUN) manage.py makemigrations --check'; DEBUG=1 $(RUN) manage.py makemigrations --check --dry-run; \
+		echo '$(RUN) manage.py check --deploy'; \
 		env $(DEPLOYMENT) $$($(RUN) -m deploy.secrets) $(RUN) manage.py check --deploy --fail-level WARNING
 
 format: environment
