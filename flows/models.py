@@ -88,14 +88,25 @@ class Flow(models.Model):
         """The enrichment attributes, in the order chosen."""
         return [entry.attribute for entry in self.enrichments.select_related("attribute").order_by("order", "pk")]
 
-    def save(self, *args: Any, **kwargs: Any) -> None:
-        """Also takes the position at the first activation, and plans the next launch."""
+    def save(self, **kwargs: Any) -> None:
+        """Also takes the position at the first activation, and plans the next launch.
+
+        An existing row keeps the position and sequence it has in the database, which a run may be moving meanwhile.
+        """
         from . import schedule
 
-        if self.active and not self.position:
-            self.position = position.current()
         schedule.plan(self)
-        super().save(*args, **kwargs)
+        if self._state.adding:
+            self.position = position.current() if self.active else ""
+            super().save(**kwargs)
+            return
+        names = kwargs.pop("update_fields", None)
+        if names is None:
+            names = {field.name for field in self._meta.concrete_fields if not field.primary_key}
+        super().save(update_fields={*names, "active_since", "next_launch_at"} - {"position", "sequence"}, **kwargs)
+        if self.active and not self.position:
+            Flow.objects.filter(pk=self.pk, position="").update(position=position.current())
+            self.refresh_from_db(fields=["position"])
 
 
 class Enrichment(models.Model):

@@ -9,6 +9,7 @@ from typing import Any
 from zoneinfo import ZoneInfo
 
 from django.db import transaction
+from django.db.models import Max
 from django.db.models.signals import post_save
 from django.utils import timezone
 
@@ -51,14 +52,18 @@ def plan(flow: Flow) -> None:
     flow.active_since = flow.active_since or now
     zone = flow.account.zone
     day = newest_day(now, flow.launch_time, zone)
-    passed = launch_moment(day, flow.launch_time, zone)
-    if passed <= flow.active_since or _has_run(flow, day):
+    if launch_moment(day, flow.launch_time, zone) <= flow.active_since:
         day += timedelta(days=1)
+    last = _last_day(flow)
+    if last and last >= day:
+        day = last + timedelta(days=1)
     flow.next_launch_at = launch_moment(day, flow.launch_time, zone)
 
 
-def _has_run(flow: Flow, day: date) -> bool:
-    return flow.pk is not None and Run.objects.filter(flow=flow, purpose=Run.Purpose.SCHEDULED, export_day__gte=day).exists()
+def _last_day(flow: Flow) -> date | None:
+    """The newest export day that has a scheduled run."""
+    scheduled = Run.objects.filter(flow=flow.pk, purpose=Run.Purpose.SCHEDULED)
+    return scheduled.aggregate(last=Max("export_day"))["last"]
 
 
 def follow_account_changes() -> None:
@@ -70,7 +75,7 @@ def _replan(instance: Account, created: bool, **kwargs: Any) -> None:
     if created:
         return
     for flow in Flow.objects.filter(profile_table__account=instance, active=True).select_related("profile_table__account"):
-        flow.save(update_fields=["active_since", "next_launch_at"])
+        flow.save(update_fields=["next_launch_at"])
 
 
 def tick(now: datetime | None = None) -> list[int]:
