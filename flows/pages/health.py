@@ -44,7 +44,7 @@ def readyz(request: HttpRequest) -> JsonResponse:
     answer = {
         "database": "ok" if database else "failed",
         "archives": "ok" if storage else "failed",
-        "tick_age_seconds": _tick_age() if database else None,
+        "tick_age_seconds": tick_age() if database else None,
     }
     return JsonResponse(answer, status=200 if database and storage else 503)
 
@@ -71,6 +71,7 @@ def _storage(period: int) -> None:
     storages["archives"].delete(name)
 
 
-def _tick_age() -> int | None:
+def tick_age() -> int | None:
+    """Seconds since beat last sent the tick; None when it never did."""
     sent = PeriodicTask.objects.filter(task=TICK).values_list("last_run_at", flat=True).first()
     return None if sent is None else max(0, int((timezone.now() - sent).total_seconds()))

@@ -23,7 +23,7 @@ PAGE_SIZE = 50
 log = structlog.get_logger(__name__)
 
 
-def visible_runs(request: HttpRequest) -> QuerySet[Run]:
+def visible_runs(request: HttpRequest) -> QuerySet[Any]:
     """The member's runs, each with its state, flow, table and account."""
     return with_state(Run.objects.visible_to(request.user)).select_related("flow__profile_table__account")
 
@@ -77,17 +77,17 @@ def progress(request: HttpRequest, pk: int) -> HttpResponse:
     """The live part of a run's page; once the run is settled, the whole page is asked for again."""
     shown = get_object_or_404(visible_runs(request), pk=pk)
     response = render(request, "pages/progress.html", _progress(shown))
-    if request.htmx and shown.state not in UNSETTLED:  # type: ignore[attr-defined]
+    if request.headers.get("HX-Request") and shown.state not in UNSETTLED:
         response["HX-Refresh"] = "true"
     return response
 
 
-def _progress(shown: Run) -> Mapping[str, Any]:
+def _progress(shown: Any) -> Mapping[str, Any]:
     return {
         "run": shown,
         "zone": shown.account.zone,
-        "state": STATES[shown.state],  # type: ignore[attr-defined]
-        "unsettled": shown.state in UNSETTLED,  # type: ignore[attr-defined]
+        "state": STATES[shown.state],
+        "unsettled": shown.state in UNSETTLED,
         "deliveries": shown.deliveries.select_related("location__server").order_by("location__name"),
     }
 
@@ -106,7 +106,7 @@ def download(request: HttpRequest, pk: int) -> HttpResponseBase:
         log.error("archive_missing", run=shown.pk, archive=shown.archive)
         return gone
     response = FileResponse(archive, as_attachment=True, filename=shown.file_name, content_type="application/zip")
-    response["Content-Length"] = shown.archive_bytes
+    response["Content-Length"] = str(shown.archive_bytes)
     response["X-Content-Type-Options"] = "nosniff"
     response["Cache-Control"] = "private, no-store"
     return response

@@ -23,7 +23,7 @@ class LoginForm(AuthenticationForm):
         _styled(self)
 
 
-class NewPasswordForm(PasswordChangeForm):  # type: ignore[type-arg]
+class NewPasswordForm(PasswordChangeForm):
     def __init__(self, *args: object, **kwargs: object) -> None:
         super().__init__(*args, **kwargs)  # type: ignore[arg-type]
         _styled(self)
@@ -40,7 +40,7 @@ class Password(PasswordChangeView):
     form_class = NewPasswordForm
     success_url = reverse_lazy("history")
 
-    def form_valid(self, form: PasswordChangeForm) -> HttpResponse:  # type: ignore[type-arg]
+    def form_valid(self, form: PasswordChangeForm) -> HttpResponse:
         messages.success(self.request, "Your password is changed.")
         return super().form_valid(form)
 

@@ -1,6 +1,7 @@
 """The state of a run as a client understands it: the run's own status and that of its deliveries, in one word."""
 
 from dataclasses import dataclass
+from typing import Any
 
 from django.db.models import Case, CharField, Exists, OuterRef, QuerySet, Value, When
 
@@ -41,7 +42,7 @@ UNSETTLED = ("waiting", "running", "sending", "delayed")
 _UNSENT = {Delivery.Status.WAITING, Delivery.Status.RUNNING}
 
 
-def with_state(runs: QuerySet[Run]) -> QuerySet[Run]:
+def with_state(runs: QuerySet[Run]) -> QuerySet[Any]:
     """Annotates each run with `state`, a key of STATES. Of several deliveries, the one that most needs a look decides."""
     deliveries = Delivery.objects.filter(run=OuterRef("pk"))
     return runs.annotate(

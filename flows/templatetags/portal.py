@@ -4,10 +4,13 @@ from datetime import UTC, datetime, tzinfo
 from typing import Any
 
 from django import template
+from django.template.loader import render_to_string
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
 
 from flows.models import Delivery
+from flows.pages.findings import findings
+from flows.pages.health import tick_age
 from flows.pages.states import STATES, State
 
 register = template.Library()
@@ -31,8 +34,26 @@ def state_chip(code: str) -> dict[str, State]:
 
 @register.inclusion_tag("pages/chip.html")
 def delivery_chip(delivery: Delivery) -> dict[str, State]:
+    return {"state": _delivery_state(delivery)}
+
+
+def _delivery_state(delivery: Delivery) -> State:
     waits_again = delivery.status == Delivery.Status.WAITING and delivery.failures > 0
-    return {"state": _DELAYED if waits_again else DELIVERY_STATES[delivery.status]}
+    return _DELAYED if waits_again else DELIVERY_STATES[delivery.status]
+
+
+def chip(code: str) -> SafeString:
+    """A run's state for the lists of the admin."""
+    return render_to_string("pages/chip.html", {"state": STATES[code]})
+
+
+def delivery_state(delivery: Delivery) -> SafeString:
+    return render_to_string("pages/chip.html", {"state": _delivery_state(delivery)})
+
+
+@register.inclusion_tag("admin/health.html")
+def health() -> dict[str, Any]:
+    return {"findings": findings(), "tick_age": tick_age()}
 
 
 @register.simple_tag

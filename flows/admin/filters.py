@@ -1,0 +1,66 @@
+"""List filters that the flows, runs and deliveries of the admin share."""
+
+from typing import Any
+
+from django.contrib import admin
+from django.db.models import QuerySet
+from django.http import HttpRequest
+
+from accounts.models import Account
+from flows.pages.states import STATE_CHOICES
+from interactions.kinds import KIND_CHOICES
+
+
+class StateFilter(admin.SimpleListFilter):
+    title = "status"
+    parameter_name = "state"
+
+    def lookups(self, request: HttpRequest, model_admin: Any) -> list[tuple[str, str]]:
+        return STATE_CHOICES
+
+    def queryset(self, request: HttpRequest, queryset: QuerySet[Any]) -> QuerySet[Any]:
+        return queryset.filter(state=self.value()) if self.value() else queryset
+
+
+class _PathFilter(admin.SimpleListFilter):
+    """Filters by a field of the flow; `prefix` leads from the listed model to its flow."""
+
+    lookup: str
+    prefix = ""
+
+    def queryset(self, request: HttpRequest, queryset: QuerySet[Any]) -> QuerySet[Any]:
+        return queryset.filter(**{self.prefix + self.lookup: self.value()}) if self.value() else queryset
+
+
+class AccountFilter(_PathFilter):
+    title = "account"
+    parameter_name = "account"
+    lookup = "profile_table__account__name"
+
+    def lookups(self, request: HttpRequest, model_admin: Any) -> list[tuple[str, str]]:
+        return list(Account.objects.values_list("name", "name"))
+
+
+class KindFilter(_PathFilter):
+    title = "kind"
+    parameter_name = "kind"
+    lookup = "kind"
+
+    def lookups(self, request: HttpRequest, model_admin: Any) -> list[tuple[str, str]]:
+        return KIND_CHOICES
+
+
+class RunAccountFilter(AccountFilter):
+    prefix = "flow__"
+
+
+class RunKindFilter(KindFilter):
+    prefix = "flow__"
+
+
+class DeliveryAccountFilter(AccountFilter):
+    prefix = "run__flow__"
+
+
+class DeliveryKindFilter(KindFilter):
+    prefix = "run__flow__"
