@@ -1,6 +1,186 @@
-"""The contract's CSV dialect, read and written: `;` between cells, minimal quotes, nothing for NULL, `""` for an empty text."""
+"""The contract's CSV dialect, read and written: `;` between cells, minimal quotes, nothing for NULL, `""` for an empty text.
+
+The reader is strict and works batch by batch in memory that does not grow; cells that need no quotes cost next to nothing.
+"""
+
+import codecs
+from collections.abc import Callable, Iterator, Sequence
+from typing import BinaryIO, NamedTuple
 
 SPECIAL = (";", '"', "\n", "\r")
+CHUNK = 256 * 1024
+LONGEST_RECORD = 16 * 1024 * 1024
+# Stands for a quoted empty cell while a record is taken apart, where "" is a missing value; no file may hold it.
+EMPTY = "\0"
+
+
+class DialectError(Exception):
+    """A file that is not in the dialect. `line` is where the record in question starts, counted from 1."""
+
+    def __init__(self, line: int, reason: str) -> None:
+        super().__init__(reason)
+        self.line = line
+
+
+class Batch(NamedTuple):
+    """Records that follow each other, as columns; `lines` are the line numbers at which they start."""
+
+    lines: Sequence[int]
+    columns: list[list[str | None]]
+
+
+class Reader:
+    """Reads a binary stream. `header` is the first record; `batches()` gives the others, to be called once.
+
+    A byte order mark, CRLF line ends and a missing last line end are let pass. Raises DialectError for anything else
+    that the dialect does not allow: bytes that are not UTF-8, NUL, stray or open quotes, another number of cells.
+    `progress` is called with the number of bytes of each piece read.
+    """
+
+    def __init__(self, stream: BinaryIO, progress: Callable[[int], None] = lambda size: None) -> None:
+        self._stream = stream
+        self._progress = progress
+        self._pieces = self._split()
+        self._rest: tuple[list[int], list[list[str]]] = ([], [])
+        for lines, rows in self._pieces:
+            if rows:
+                self._rest = (list(lines[1:]), rows[1:])
+                self.header = ["" if cell == EMPTY else cell for cell in rows[0]]
+                return
+        raise DialectError(1, "there is no header line. The first line must name the columns.")
+
+    def batches(self) -> Iterator[Batch]:
+        if self._rest[1]:
+            yield self._batch(*self._rest)
+        for lines, rows in self._pieces:
+            if rows:
+                yield self._batch(lines, rows)
+
+    def _batch(self, lines: Sequence[int], rows: list[list[str]]) -> Batch:
+        width = len(self.header)
+        if set(map(len, rows)) != {width}:
+            place, found = next((place, len(row)) for place, row in enumerate(rows) if len(row) != width)
+            raise DialectError(lines[place], f"the line has {_counted(found)}, the header {width}.")
+        return Batch(lines, [_cleared(column) for column in zip(*rows, strict=True)])
+
+    def _split(self) -> Iterator[tuple[Sequence[int], list[list[str]]]]:
+        """Line numbers and raw cells of the records of each piece of the stream."""
+        line, tail = 1, ""
+        for text, last in self._texts():
+            whole = tail + text
+            records, tail = _records(whole, last)
+            if len(tail) > LONGEST_RECORD:
+                raise DialectError(
+                    line + _height(records), "the record is longer than 16 million characters. Is a quote left open?"
+                )
+            if '"' in whole or "\r" in whole:
+                lines, rows = [], []
+                for record in records:
+                    rows.append(_cells(record, line))
+                    lines.append(line)
+                    line += 1 + record.count("\n")
+                yield lines, rows
+            else:
+                yield range(line, line + len(records)), [record.split(";") for record in records]
+                line += len(records)
+
+    def _texts(self) -> Iterator[tuple[str, bool]]:
+        """The stream's text piece by piece, and whether it is the last one."""
+        decoder = codecs.getincrementaldecoder("utf-8")()
+        line, first = 1, True
+        while True:
+            data = self._stream.read(CHUNK)
+            self._progress(len(data))
+            try:
+                text = decoder.decode(data, final=not data)
+            except UnicodeDecodeError as error:
+                bad = line + error.object[: error.start].count(b"\n")
+                raise DialectError(bad, "there are bytes that are not UTF-8. Save the file as UTF-8.") from None
+            if "\0" in text:
+                raise DialectError(line + text[: text.index("\0")].count("\n"), "there is a NUL character. Remove it.")
+            if first and text:
+                text, first = text.removeprefix("\ufeff"), False
+            yield text, not data
+            if not data:
+                return
+            line += text.count("\n")
+
+
+def _records(text: str, last: bool) -> tuple[list[str], str]:
+    """The whole records at the beginning of a text, and what is left; nothing is left of the last text."""
+    lines = text.split("\n")
+    if last and not lines[-1]:
+        lines.pop()
+    if '"' not in text:
+        return (lines, "") if last else (lines[:-1], lines[-1])
+    records: list[str] = []
+    opened: list[str] = []
+    for line in lines if last else lines[:-1]:
+        # A line break is inside a quoted cell exactly when the quotes before it are odd in number.
+        odd = '"' in line and line.count('"') % 2
+        if opened:
+            opened.append(line)
+            if odd:
+                records.append("\n".join(opened))
+                opened = []
+        elif odd:
+            opened.append(line)
+        else:
+            records.append(line)
+    if last:
+        return ([*records, "\n".join(opened)] if opened else records), ""
+    return records, "\n".join([*opened, lines[-1]])
+
+
+def _height(records: list[str]) -> int:
+    return len(records) + sum(record.count("\n") for record in records)
+
+
+def _cells(record: str, line: int) -> list[str]:
+    """The cells of a record that may hold quotes or carriage returns; see EMPTY."""
+    record = record.removesuffix("\r")
+    if '"' not in record:
+        if "\r" in record:
+            raise DialectError(line, "there is a carriage return outside quotes. Quote the cell.")
+        return record.split(";")
+    # Pieces with an even place lie outside quotes; an empty one between two others is a doubled quote.
+    pieces = record.split('"')
+    end = len(pieces) - 1
+    if end % 2:
+        raise DialectError(line, "a quoted cell is not closed, or a quote is not doubled.")
+    cells = _outside(pieces[0], line, first=True, last=False)
+    place = 1
+    while place < end:
+        value = pieces[place]
+        while not pieces[place + 1] and place + 1 < end:
+            value += '"' + pieces[place + 2]
+            place += 2
+        cells.append(value or EMPTY)
+        cells += _outside(pieces[place + 1], line, first=False, last=place + 1 == end)
+        place += 2
+    return cells
+
+
+def _outside(piece: str, line: int, *, first: bool, last: bool) -> list[str]:
+    """The cells in a piece outside quotes, which a separator must divide from the quoted cells beside it."""
+    if piece == ";" and not first and not last:
+        return []
+    if not piece and (first or last):
+        return []
+    start, stop = 0 if first else 1, len(piece) if last else len(piece) - 1
+    if "\r" in piece or (not first and piece[0] != ";") or (not last and piece[-1] != ";") or start > stop:
+        raise DialectError(line, "a quote stands inside a cell. Quote the whole cell and double the quotes in it.")
+    return piece[start:stop].split(";")
+
+
+def _counted(cells: int) -> str:
+    return "1 cell" if cells == 1 else f"{cells} cells"
+
+
+def _cleared(column: tuple[str, ...]) -> list[str | None]:
+    if "" in column or EMPTY in column:
+        return [value if value and value != EMPTY else "" if value else None for value in column]
+    return list(column)
 
 
 def cell(value: str | None) -> str:
@@ -19,13 +199,8 @@ def line(values: list[str]) -> bytes:
 
 def cells(values: list[str | None]) -> list[str]:
     """Many cells of one column at once: looked at one by one only where at least one of them needs quotes."""
-    if None in values:
-        filled = [value for value in values if value is not None]
-        plain = ["" if value is None else value for value in values]
-    else:
-        filled = plain = values  # type: ignore[assignment]
-    if "" not in filled:
-        whole = "".join(filled)
-        if not any(character in whole for character in SPECIAL):
-            return plain
-    return [cell(value) for value in values]
+    plain = ["" if value is None else value for value in values]
+    whole = "".join(plain)
+    if "" in values or any(character in whole for character in SPECIAL):
+        return [cell(value) for value in values]
+    return plain
