@@ -27,7 +27,9 @@ class Server(models.Model):
     name = models.CharField(max_length=63, validators=[code_name])
     protocol = models.CharField(max_length=13, choices=Protocol, default=Protocol.SFTP)
     host = models.CharField(
-        max_length=255, blank=True, help_text="Name or address; for a bucket the end point, such as https://s3.eu-west-1.amazonaws.com."
+        max_length=255,
+        blank=True,
+        help_text="Name or address; for a bucket the end point, such as https://s3.eu-west-1.amazonaws.com.",
     )
     port = models.PositiveIntegerField(
         null=True, blank=True, validators=[MinValueValidator(1), MaxValueValidator(65535)], help_text="Empty: the protocol's own."
@@ -36,21 +38,26 @@ class Server(models.Model):
     password = SecretField(help_text="For a bucket the secret key.")
     private_key = SecretField(help_text="SFTP: Ed25519, ECDSA or RSA, in OpenSSH or PEM format.")
     passphrase = SecretField(help_text="Of the private key, where it has one.")
-    public_key = models.TextField(blank=True, editable=False, help_text="The public half of the private key, to give to the server's people.")
+    public_key = models.TextField(
+        blank=True, editable=False, help_text="The public half of the private key, to give to the server's people."
+    )
     host_keys = models.TextField(
-        blank=True, help_text="SFTP: the server's confirmed host keys, one a line, such as ssh-ed25519 AAAA…; several during a rotation."
+        blank=True,
+        help_text="SFTP: the server's confirmed host keys, one a line, such as ssh-ed25519 AAAA…; several during a rotation.",
     )
-    ca_certificate = models.TextField(
-        blank=True, help_text="FTPS: the PEM of a private CA. Empty: the system's CAs."
-    )
+    ca_certificate = models.TextField(blank=True, help_text="FTPS: the PEM of a private CA. Empty: the system's CAs.")
     pinned_certificate = models.CharField(
         max_length=95, blank=True, help_text="FTPS: SHA-256 of the server's certificate in hexadecimal, checked besides the CA."
     )
     hosted = models.BooleanField(default=False, help_text="Ours: files are deleted there after the retention.")
     max_connections = models.PositiveSmallIntegerField(
-        default=2, validators=[MinValueValidator(1), MaxValueValidator(50)], help_text="Connections to this server at the same time."
+        default=2,
+        validators=[MinValueValidator(1), MaxValueValidator(50)],
+        help_text="Connections to this server at the same time.",
     )
-    tls12_only = models.BooleanField("TLS 1.2 only", default=False, help_text="FTPS: for servers whose TLS 1.3 session reuse is broken.")
+    tls12_only = models.BooleanField(
+        "TLS 1.2 only", default=False, help_text="FTPS: for servers whose TLS 1.3 session reuse is broken."
+    )
     trust_passive_address = models.BooleanField(
         default=False, help_text="FTPS: connect to the address that the server names for data, not to its own."
     )
@@ -80,6 +87,25 @@ class Server(models.Model):
             raise ValidationError({"host": "Enter the server's name or address."})
         if self.protocol in {self.Protocol.SFTP, self.Protocol.FTPS, self.Protocol.FTPS_IMPLICIT} and not self.username:
             raise ValidationError({"username": "Enter the user name to log in with."})
+        self._clean_identity()
+
+    def _clean_identity(self) -> None:
+        """Brings what identifies the server into the form that is compared with. Raises ValidationError."""
+        # These know the model, so the model cannot know them at its start.
+        from . import ftps, hostkeys
+
+        try:
+            self.host_keys = "\n".join(hostkeys.lines(self.host_keys))
+        except ValueError as error:
+            raise ValidationError({"host_keys": str(error)}) from None
+        if self.pinned_certificate and len(ftps.digits(self.pinned_certificate)) != 64:
+            raise ValidationError(
+                {"pinned_certificate": "Enter the 64 hexadecimal digits of the SHA-256, with or without colons."}
+            )
+        try:
+            ftps.trust(self)
+        except ValueError as error:
+            raise ValidationError({"ca_certificate": str(error)}) from None
 
 
 def plain_folder(folder: str) -> None:
@@ -114,9 +140,11 @@ class Location(models.Model):
     def clean(self) -> None:
         if self.server_id and self.account_id and self.server.account_id != self.account_id:
             raise ValidationError({"server": "The server belongs to another account."})
+        if self.pgp_keys.strip():
+            from . import openpgp
+
+            openpgp.validate(self.pgp_keys)
 
     @property
     def companions(self) -> list[str]:
         return [name for name in self.COMPANIONS if getattr(self, name)]
-
-
