@@ -4,6 +4,7 @@ import re
 from collections.abc import Hashable, Iterable, Iterator
 from dataclasses import dataclass
 from datetime import date, datetime
+from itertools import product
 
 from django.core.exceptions import ValidationError
 
@@ -75,7 +76,8 @@ def clashes(names: Names, others: Iterable[Names]) -> str | None:
     """A sentence when one of the other flows could write a file of the same name to the same place, else None.
 
     Accounts, tables and kinds are compared as they are; dates, times and sequences count as possibly equal, whatever the day,
-    and a rebuilt file's suffix is thought of. Upper and lower case count as equal, since some servers take them so.
+    and the suffixes of a day's second file and of a rebuilt one are thought of. Upper and lower case count as equal, since
+    some servers take them so.
     """
     for other in others:
         if names.places & other.places and str(names) != str(other) and _could_be_equal(names, other):
@@ -123,6 +125,8 @@ class _Skeleton:
 # A pattern is a list of atoms: a character, DIGIT for any one digit, MORE_DIGITS for any number of digits.
 _DIGIT, _MORE_DIGITS = "\0d", "\0m"
 _NUMBER = [_DIGIT, _MORE_DIGITS]
+# A second file of one day, a rebuilt file, and a rebuilt second file.
+_SUFFIXES: list[list[str]] = [[], ["_", *_NUMBER], ["_", "r", *_NUMBER], ["_", *_NUMBER, "_", "r", *_NUMBER]]
 _DIGITS = re.compile(r"[0-9\0]+")
 _SLOTS = {
     "yyyyMMdd": [_DIGIT] * 8,
@@ -133,13 +137,13 @@ _SLOTS = {
 
 
 def _patterns(names: Names) -> list[list[str]]:
-    """What a name without its extension can look like: as first made, and as rebuilt."""
+    """What a name without its extension can look like: as it is, and with each of the suffixes."""
     fixed = {"account": names.account, "table": names.table, "kind": names.kind}
     atoms: list[str] = []
     # Splitting at the one group of the expression leaves plain text at the even places and field names at the odd ones.
     for place, part in enumerate(_FIELD.split(names.template.removesuffix(".zip"))):
         atoms += _SLOTS.get(part) or fixed[part].lower() if place % 2 else part.lower()
-    return [atoms, [*atoms, "_", "r", *_NUMBER]]
+    return [atoms + suffix for suffix in _SUFFIXES]
 
 
 def _skeleton(pattern: list[str]) -> _Skeleton:
@@ -149,10 +153,9 @@ def _skeleton(pattern: list[str]) -> _Skeleton:
 
 
 def _could_be_equal(one: Names, other: Names) -> bool:
-    first, rebuilt = _patterns(one)
-    other_first, other_rebuilt = _patterns(other)
-    # Two rebuilt names are equal only where two first ones are.
-    return _meet(first, other_first) or _meet(first, other_rebuilt) or _meet(rebuilt, other_first)
+    pairs = product(enumerate(_patterns(one)), enumerate(_patterns(other)))
+    # With one suffix on both sides, names are equal only where they are so without it.
+    return any(_meet(a, b) for (i, a), (j, b) in pairs if i != j or i == 0)
 
 
 def _meet(one: list[str], other: list[str]) -> bool:

@@ -98,6 +98,13 @@ def test_a_rebuilt_file_of_one_table_against_a_table_named_like_its_suffix():
     assert clashes(names(template, table="a"), [names(template, table="a_r")]) is None
 
 
+def test_a_second_file_of_a_day_against_a_table_named_like_its_suffix():
+    template = "{kind}_{yyyyMMdd}_{table}.zip"
+    assert clashes(names(template, table="a"), [names(template, table="a_2")])
+    assert clashes(names(template, table="a_2_r2"), [names(template, table="a")])
+    assert clashes(names(template, table="a"), [names(template, table="a2")]) is None
+
+
 def test_a_sequence_beside_a_table_whose_name_ends_in_digits():
     template = "{table}{sequence}_{kind}.zip"
     assert clashes(names(template, table="t1"), [names(template, table="t")])
@@ -128,7 +135,7 @@ def every_name(flow, moments, sequences):
             due=moment,
             sequence=sequence,
         )
-        yield from (first, with_suffix(first, "_r2"))
+        yield from (first, with_suffix(first, "_r2"), with_suffix(first, "_2"), with_suffix(first, "_2_r3"))
 
 
 @given(PARTS, PARTS, st.sampled_from(["a", "b", "a1", "11"]), st.sampled_from(["a", "b", "a1", "11"]))
