@@ -4,10 +4,17 @@ from django.db import connection
 from interactions.models import EVENT_TABLES
 
 
-@pytest.fixture
-def committing_db(request):
-    """A database whose transactions commit where positions ask for it: PostgreSQL's hold nothing uncommitted."""
-    request.getfixturevalue("transactional_db" if connection.vendor == "postgresql" else "db")
+if connection.vendor == "postgresql":
+
+    @pytest.fixture
+    def committing_db(transactional_db):
+        """A database whose transactions commit, since a position of PostgreSQL holds nothing uncommitted."""
+
+else:
+
+    @pytest.fixture
+    def committing_db(db):
+        """A database; what is loaded is in a position of SQLite before it is committed."""
 
 
 @pytest.fixture
