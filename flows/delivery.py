@@ -123,7 +123,7 @@ def send(client: Client, delivery: Delivery, lease: Lease) -> tuple[bool, list[s
     run, location = delivery.run, delivery.location
     progress = Progress(lease)
     verified = True
-    names = []
+    names: list[str] = []
     for name, source, size in files(run, location.companions):
         with source:
             verified &= client.upload(source, size, location.folder, name, progress if not names else progress.check)

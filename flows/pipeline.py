@@ -155,7 +155,12 @@ def generate(run: Run, lease: Lease) -> None:
     finally:
         path.unlink(missing_ok=True)
     archives.discard(run, range(1, run.attempt))
-    record(run, lease, header(chosen), made)
+    try:
+        record(run, lease, header(chosen), made)
+    except LeaseLost:
+        # Only then is it sure that the record was not written: after a lost connection it may have been.
+        archives.storage().delete(run.archive)
+        raise
 
 
 def finished(run: Run, status: Run.Status) -> dict[str, object]:

@@ -42,7 +42,9 @@ def rows(count: int):
     """About 1 MiB a block, varied enough to stay some 20 % of its size."""
     for number in range(count):
         line = hashlib.sha256(b"%d" % number).hexdigest().encode()
-        yield b"".join(b"%d;%s;2026-11-23T07:15:00Z;https://example.test/%s\n" % (n, line[:40], line[n % 40 :]) for n in range(9000))
+        yield b"".join(
+            b"%d;%s;2026-11-23T07:15:00Z;https://example.test/%s\n" % (n, line[:40], line[n % 40 :]) for n in range(9000)
+        )
 
 
 def test_the_archive_holds_the_member_and_tells_its_sizes_and_hashes(tmp_path):
