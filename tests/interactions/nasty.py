@@ -67,7 +67,7 @@ CAMPAIGNS = b'campaignId;campaignName;campaignType\n1;"Spring; ""sale""";ONE_SHO
 CAMPAIGN_CELLS = {"1": '"Spring; ""sale""";ONE_SHOT', "2": ';""', "-3": '" \n";AB_TESTING', "": ";"}
 # The second profile has no key, the fourth is not known.
 PROFILES = (
-    'profileId;businessKey;firstName;interests;score;weight;optIn;birth;visits\n'
+    "profileId;businessKey;firstName;interests;score;weight;optIn;birth;visits\n"
     '1;"key;1";"Zoë ""Z""";"a,b;c";042;1.50;true;1990-05-01T00:00:00;"2026-01-01T00:00:00Z,2026-07-01T12:00:00+02:00"\n'
     '2;;"";;;;;;\n'
     '-9223372036854775808;"";;"";-1;-0.10;false;1990-05-01T00:00:00.25Z;""\n'
