@@ -11,6 +11,8 @@ from .models import Account, Attribute, Member, ProfileTable, time_zones
 
 admin.site.site_header = admin.site.site_title = "Export portal"
 admin.site.index_title = "Support"
+# Lists of runs need the width; the first page has the same links.
+admin.site.enable_nav_sidebar = False
 
 
 class MemberInline(admin.TabularInline):  # type: ignore[type-arg]

@@ -5,6 +5,7 @@ Statuses are written by `flows.pipeline`, `flows.schedule`, `flows.reruns` and `
 
 from typing import Any, Self
 
+from django.conf import settings
 from django.core.exceptions import ValidationError
 from django.db import models
 from django.db.models import Q
@@ -305,3 +306,24 @@ class Notice(models.Model):
 
     def __str__(self) -> str:
         return self.finding
+
+
+class FlowRequest(models.Model):
+    """A flow that an account's manager asks support for."""
+
+    class Status(models.TextChoices):
+        OPEN = "open", "Open"
+        DONE = "done", "Done"
+
+    profile_table = models.ForeignKey(ProfileTable, on_delete=models.CASCADE, related_name="flow_requests")
+    kind = models.CharField(max_length=32, choices=KIND_CHOICES)
+    wish = models.TextField("wishes", blank=True, max_length=2000, help_text="Launch time, attributes of the profile, server and folder.")
+    status = models.CharField(max_length=4, choices=Status, default=Status.OPEN)
+    asked_by = models.ForeignKey(settings.AUTH_USER_MODEL, null=True, on_delete=models.SET_NULL, related_name="+")
+    asked_at = models.DateTimeField(auto_now_add=True)
+
+    class Meta:
+        ordering = ["-id"]
+
+    def __str__(self) -> str:
+        return f"{self.profile_table}/{self.kind}"

@@ -10,7 +10,7 @@ from django.utils.safestring import SafeString
 
 from accounts.buttons import Button, ButtonsMixin, Refused
 
-from . import hostkeys, keys
+from . import hostkeys, keys, probe
 from .errors import TransferError
 from .forms import LocationForm, ServerForm
 from .models import Location, Server
@@ -31,7 +31,7 @@ def shows_new_key(server: Server) -> bool:
 class LocationInline(admin.TabularInline):  # type: ignore[type-arg]
     model = Location
     form = LocationForm
-    fields = ["account", "name", "folder", *Location.COMPANIONS]
+    fields = ["name", "folder", *Location.COMPANIONS]
     extra = 0
     show_change_link = True
 
@@ -161,6 +161,13 @@ class ServerAdmin(ButtonsMixin):
         server.save(update_fields=["private_key", "passphrase", "public_key"])
         return f"The key pair is made. Give this public key to the server's people: {public}"
 
+    def save_formset(self, request: HttpRequest, form: Any, formset: Any, change: bool) -> None:
+        """A location that is entered beside its server belongs to the same account."""
+        for entered in formset.forms:
+            if entered.instance.account_id is None:
+                entered.instance.account = form.instance.account
+        super().save_formset(request, form, formset, change)
+
     def save_model(self, request: HttpRequest, obj: Server, form: Any, change: bool) -> None:
         if "host_keys" in form.changed_data and obj.seen_host_key in obj.host_keys.splitlines():
             obj.seen_host_key = ""
@@ -187,8 +194,6 @@ class LocationAdmin(ButtonsMixin):
         return ", ".join(location.companions)
 
     def test_connection(self, request: HttpRequest, location: Location) -> HttpResponse:
-        from . import probe
-
         steps = list(probe.probe(location))
         passed = all(step.outcome != "failed" for step in steps)
         context = {"steps": steps, "passed": passed, "again": self.press_url(location, "test_connection")}

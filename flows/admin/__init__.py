@@ -1,5 +1,5 @@
 """Support's pages for flows, runs and deliveries, and the buttons of servers that let deliveries go."""
 
-from . import flows, history, servers
+from . import flow_requests, flows, history, servers
 
-__all__ = ["flows", "history", "servers"]
+__all__ = ["flow_requests", "flows", "history", "servers"]

@@ -7,6 +7,7 @@ from django.db.models import QuerySet
 from django.http import HttpRequest
 
 from accounts.models import Account
+from flows.models import Flow
 from flows.pages.states import STATE_CHOICES
 from interactions.kinds import KIND_CHOICES
 
@@ -47,7 +48,8 @@ class KindFilter(_PathFilter):
     lookup = "kind"
 
     def lookups(self, request: HttpRequest, model_admin: Any) -> list[tuple[str, str]]:
-        return KIND_CHOICES
+        used = set(Flow.objects.order_by().values_list("kind", flat=True).distinct())
+        return [choice for choice in KIND_CHOICES if choice[0] in used]
 
 
 class RunAccountFilter(AccountFilter):

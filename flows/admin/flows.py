@@ -48,7 +48,7 @@ class EnrichmentInline(admin.TabularInline):  # type: ignore[type-arg]
 @admin.register(Flow)
 class FlowAdmin(ButtonsMixin):
     form = FlowForm
-    list_display = ["__str__", "active", "last_state", "last_delivered", "next_launch", "launch_time", "goes_to"]
+    list_display = ["__str__", "active", "last_state", "last_delivered", "next_launch", "goes_to"]
     list_filter = ["active", AccountFilter, KindFilter]
     list_select_related = ["profile_table__account"]
     search_fields = ["kind", "profile_table__name", "profile_table__account__name"]
@@ -98,7 +98,9 @@ class FlowAdmin(ButtonsMixin):
     def next_launch(self, flow: Flow) -> str | SafeString:
         if flow.next_launch_at is None:
             return "Not active"
-        return format_html("{} {}", moment(flow.next_launch_at, flow.account.zone), flow.account.time_zone)
+        return format_html(
+            '{} <span class="quiet-line">{}</span>', moment(flow.next_launch_at, flow.account.zone), flow.account.time_zone
+        )
 
     @admin.display(description="Last run", ordering="last_run_id")
     def last_state(self, flow: Any) -> str | SafeString:

@@ -92,7 +92,7 @@ class DeliveryInline(admin.TabularInline):  # type: ignore[type-arg]
 
 @admin.register(Run)
 class RunAdmin(ReadOnly):
-    list_display = ["number", "flow", "export_day", "state_chip", "purpose", "row_count", "archive_size", "finished", "problem"]
+    list_display = ["number", "flow", "export_day", "state_chip", "purpose", "row_count", "archive_size", "finished"]
     list_filter = [StateFilter, RunAccountFilter, RunKindFilter, "purpose", "export_day"]
     list_select_related = ["flow__profile_table__account"]
     search_fields = ["file_name", "=archive_sha256", "=id"]
@@ -104,7 +104,7 @@ class RunAdmin(ReadOnly):
         Button("rebuild", "Rebuild", lambda run: run.status == Run.Status.DONE, "Rebuild."),
     )
     fieldsets = [
-        (None, {"fields": ["flow_link", "export_day", "purpose", "state_chip", "sentence", "next_attempt_at"]}),
+        (None, {"fields": ["flow_link", "export_day", "purpose", "state_chip", "next_attempt_at"]}),
         (
             "File",
             {"fields": ["file_name", "row_count", "sizes", "first_event_id", "last_event_id", "archive_sha256", "csv_sha256"]},
@@ -147,7 +147,8 @@ class RunAdmin(ReadOnly):
 
     @admin.display(description="Status")
     def state_chip(self, run: Any) -> SafeString:
-        return chip(run.state)
+        listed = run.error and run.status in {Run.Status.WAITING, Run.Status.FAILED}
+        return format_html('{}<span class="sentence-cell">{}</span>', chip(run.state), run.error if listed else "")
 
     @admin.display(description="Rows", ordering="rows")
     def row_count(self, run: Run) -> str:
@@ -164,14 +165,6 @@ class RunAdmin(ReadOnly):
     @admin.display(description="Finished", ordering="finished_at")
     def finished(self, run: Run) -> str | SafeString:
         return moment(run.finished_at, run.account.zone)
-
-    @admin.display(description="What went wrong")
-    def problem(self, run: Run) -> SafeString | str:
-        return format_html('<span class="sentence-cell">{}</span>', run.error) if run.error else ""
-
-    @admin.display(description="What went wrong")
-    def sentence(self, run: Run) -> str:
-        return run.error
 
     @admin.display(description="Where a bug struck")
     def trace_text(self, run: Run) -> SafeString | str:

@@ -7,7 +7,7 @@ from django.db.models import Exists, OuterRef
 from django.urls import reverse
 from django.utils import timezone
 
-from flows.models import Delivery, Flow, Run
+from flows.models import Delivery, Flow, FlowRequest, Run
 from flows.watch import OVERDUE
 
 RECENT = timedelta(days=7)
@@ -23,7 +23,7 @@ class Finding:
 
 
 def findings() -> list[Finding]:
-    """Failed runs that no later file of their flow made good, of the last week; held and delayed deliveries; overdue flows."""
+    """Failed runs that no later file of their flow made good, of the last week; held and delayed deliveries; overdue flows; requests."""
     now = timezone.now()
     runs, deliveries, flows = (reverse(f"admin:flows_{name}_changelist") for name in ("run", "delivery", "flow"))
     later = Run.objects.filter(flow=OuterRef("flow"), pk__gt=OuterRef("pk"), status__in=[Run.Status.DONE, Run.Status.EMPTY])
@@ -31,11 +31,13 @@ def findings() -> list[Finding]:
     held = Delivery.objects.filter(status=Delivery.Status.HELD).count()
     delayed = Delivery.objects.filter(status=Delivery.Status.WAITING, failures__gt=0).count()
     overdue = Flow.objects.filter(active=True, next_launch_at__lt=now - OVERDUE).count()
+    asked = FlowRequest.objects.filter(status=FlowRequest.Status.OPEN).count()
     return [
         _finding(failed, "failed runs", f"{runs}?state=failed", "bad", "cross"),
         _finding(held, "held deliveries", f"{deliveries}?status__exact=held", "warn", "pause"),
         _finding(delayed, "delayed deliveries", f"{deliveries}?status__exact=waiting", "warn", "clock"),
         _finding(overdue, "overdue flows", f"{flows}?active__exact=1&o=5", "bad", "clock"),
+        _finding(asked, "open requests", f"{reverse('admin:flows_flowrequest_changelist')}?status__exact=open", "busy", "clock"),
     ]
 
 

@@ -3,7 +3,7 @@
 from django.contrib.auth.views import LogoutView
 from django.urls import path
 
-from . import flows, health, history, people
+from . import asking, flows, health, history, people
 
 urlpatterns = [
     path("", people.home, name="home"),
@@ -16,6 +16,7 @@ urlpatterns = [
     path("runs/<int:pk>/download/", history.download, name="download"),
     path("flows/", flows.flows, name="flows"),
     path("flows/<int:pk>/columns/", flows.columns_of_flow, name="columns_of_flow"),
+    path("ask/", asking.ask, name="ask"),
     path("kinds/", flows.kinds, name="kinds"),
     path("kinds/<str:code>/", flows.columns_of_kind, name="columns_of_kind"),
     path("healthz", health.healthz, name="healthz"),
