@@ -80,29 +80,35 @@ class Staging:
             line, key, number = found
             reason = f"{key!r} is the key of profile {number}. Give each profile a key of its own."
             raise self.file.error(line, "businessKey", reason)
-        # Two profiles of the file may exchange their keys, so the old ones go first.
+
+    def merge(self) -> Loaded:
+        """Writes the staged rows; a row that says nothing new is left alone."""
+        differ = "IS NOT" if connection.vendor == "sqlite" else "IS DISTINCT FROM"
+        values = list(map(self._merged, self.columns))
+        joined = f"FROM {STAGE} s LEFT JOIN {self.table} o ON o.{self.owner} = %s AND o.{self.number} = s.{self.number}"
+        changed = " OR ".join(f"o.{column} {differ} {value}" for column, value in zip(self.columns, values, strict=True))
+        counts = f"SELECT count(*), count(o.id), count(CASE WHEN o.id IS NOT NULL AND ({changed}) THEN 1 END) {joined}"
+        rows, known, updated = self._row(counts, [self.owner_id]) or (0, 0, 0)
+        if "business_key" in self.columns:
+            self._free_keys()
+        names = ", ".join(self.columns)
+        changes = ", ".join(f"{column} = excluded.{column}" for column in self.columns)
+        differences = " OR ".join(f"{self.table}.{column} {differ} excluded.{column}" for column in self.columns)
+        self._run(
+            f"INSERT INTO {self.table} ({self.owner}, {self.number}, {names})"
+            f" SELECT %s, s.{self.number}, {', '.join(values)} {joined} WHERE true ORDER BY s.line"
+            f" ON CONFLICT ({self.owner}, {self.number}) DO UPDATE SET {changes} WHERE {differences}",
+            [self.owner_id, self.owner_id],
+        )
+        return Loaded(rows, rows - known, updated)
+
+    def _free_keys(self) -> None:
+        """Takes away the keys that the file gives to others, since two of its profiles may exchange theirs."""
         self._run(
             f"UPDATE {self.table} SET business_key = NULL WHERE {self.owner} = %s AND EXISTS (SELECT 1 FROM {STAGE} s"  # noqa: S608
             f" WHERE s.business_key = {self.table}.business_key AND s.profile_id <> {self.table}.profile_id)",
             [self.owner_id],
         )
-
-    def merge(self) -> Loaded:
-        """Writes the staged rows; a row that says nothing new is left alone."""
-        joined = f"FROM {STAGE} s LEFT JOIN {self.table} o ON o.{self.owner} = %s AND o.{self.number} = s.{self.number}"
-        rows, known = self._row(f"SELECT count(*), count(o.id) {joined}", [self.owner_id]) or (0, 0)
-        differ = "IS NOT" if connection.vendor == "sqlite" else "IS DISTINCT FROM"
-        names = ", ".join(self.columns)
-        values = ", ".join(map(self._merged, self.columns))
-        changes = ", ".join(f"{column} = excluded.{column}" for column in self.columns)
-        differences = " OR ".join(f"{self.table}.{column} {differ} excluded.{column}" for column in self.columns)
-        written = self._run(
-            f"INSERT INTO {self.table} ({self.owner}, {self.number}, {names}) SELECT %s, s.{self.number}, {values} {joined}"
-            f" WHERE true ORDER BY s.line ON CONFLICT ({self.owner}, {self.number}) DO UPDATE SET {changes} WHERE {differences}",
-            [self.owner_id, self.owner_id],
-        )
-        created = rows - known
-        return Loaded(rows, created, written - created)
 
     def _merged(self, column: str) -> str:
         if column != "attributes":

@@ -3,7 +3,6 @@ from django.db import connection
 
 from interactions.models import EVENT_TABLES
 
-
 if connection.vendor == "postgresql":
 
     @pytest.fixture
