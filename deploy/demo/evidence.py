@@ -35,7 +35,7 @@ def show(state: State, console: Console) -> None:
         own = [delivery.run for delivery in deliveries if folder_of(delivery, state) == folder]
         size = sum(run.archive_bytes or 0 for run in own)
         rows = sum(run.rows or 0 for run in own)
-        console.print(f"  {len(own)} files, {rows:,} events, {size / 1e6:.1f} MB in {folder}", soft_wrap=True)
+        console.print(f"  {len(own)} files, {rows:,} events, {size / 1e6:.1f} MB in {folder}")
     opened = next(delivery for delivery in deliveries if delivery.run.flow.kind == "goal_transaction")
     open_one(folder_of(opened, state) / opened.run.file_name, console)
 
@@ -46,5 +46,5 @@ def open_one(path: Path, console: Console) -> None:
     with zipfile.ZipFile(path) as archive, archive.open(archive.namelist()[0]) as member:
         text = io.TextIOWrapper(member, encoding="utf-8", newline="")
         for line in islice(text, LINES):
-            console.print(f"    {line.rstrip()}", markup=False, no_wrap=True, overflow="ellipsis")
+            console.print(f"    {line.rstrip()}", markup=False, soft_wrap=False, no_wrap=True, overflow="ellipsis")
     console.print()

@@ -12,7 +12,7 @@ from django.core.management import call_command
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 
-from flows.models import Delivery, Flow
+from flows.models import Delivery, Flow, Run
 
 from . import evidence, loading, servers
 from .processes import DemoError, Processes, free_port
@@ -21,7 +21,7 @@ from .state import State, open_state
 FILES = 54
 PATIENCE_SECONDS = 300
 CELERY = ("celery", "-A", "actito_exports")
-console = Console(highlight=False)
+console = Console(highlight=False, soft_wrap=True)
 
 
 def tell(root: Path, folder: Path, *, once: bool) -> int:
@@ -101,7 +101,7 @@ def deliver(state: State, processes: Processes) -> None:
                 # Its first tick comes at once, so it starts when there is something to launch.
                 processes.start("beat", *CELERY, "beat", "--loglevel", "INFO", "--pidfile", "")
                 until = time.monotonic() + PATIENCE_SECONDS
-            update(done, f"launch in {wait:.0f} s" if wait > 0 and not done else "")
+            update(done, waiting_for(wait))
             if "beat" in processes.keepers and time.monotonic() > until:
                 raise DemoError(f"{done} of {FILES} files were delivered in {PATIENCE_SECONDS} seconds. {troubles(state)}")
             time.sleep(0.5)
@@ -114,9 +114,15 @@ def delivered() -> int:
 
 
 def seconds_to_launch() -> float:
-    """Until the first of the flows that have made no file; 0 or less when one is due."""
-    first = Flow.objects.filter(sequence=0).order_by("next_launch_at").values_list("next_launch_at", flat=True).first()
+    """Until the first launch of the flows that no run was ever opened for; 0 or less when one is due or there are none."""
+    first = Flow.objects.filter(runs=None).order_by("next_launch_at").values_list("next_launch_at", flat=True).first()
     return (first - datetime.now(UTC)).total_seconds() if first else 0
+
+
+def waiting_for(seconds: float) -> str:
+    if seconds > 0:
+        return f"launch in {seconds:.0f} s"
+    return "" if Run.objects.exists() else "beat's next round comes within a minute"
 
 
 def troubles(state: State) -> str:
