@@ -3,6 +3,8 @@
 import json
 from datetime import UTC, datetime
 
+from interactions.position import of_one_cluster
+
 from .archive import Archived
 from .models import Run
 
@@ -45,10 +47,14 @@ def build(run: Run, columns: list[str], made: Archived, created_at: datetime) ->
 
 
 def window(run: Run) -> dict[str, str]:
-    """The flow's positions before and after the file; of a date range, its moments."""
+    """The flow's positions before and after the file; of a date range, its moments.
+
+    After a restore into another cluster the lower position is written anew; told is the one that the client knows.
+    """
     if run.range_from and run.range_to:
         return {"from": moment(run.range_from), "to": moment(run.range_to)}
-    return {"from": run.lower, "to": run.upper}
+    known = run.previous.upper if run.previous else run.lower
+    return {"from": run.lower if of_one_cluster(known, run.lower) else known, "to": run.upper}
 
 
 def member_name(file_name: str) -> str:

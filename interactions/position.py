@@ -64,3 +64,20 @@ def number(position: str) -> int:
     if kind != "id":
         raise PositionError("The position was taken on another sort of database. Run manage.py rebase_positions.")
     return int(rest)
+
+
+def is_own(position: str) -> bool:
+    """Whether this database can have given the position."""
+    try:
+        if connection.vendor == "postgresql":
+            snapshot(position)
+        else:
+            number(position)
+    except PositionError:
+        return False
+    return True
+
+
+def of_one_cluster(one: str, other: str) -> bool:
+    """Whether the same database gave both positions."""
+    return one.split(":")[:-3] == other.split(":")[:-3]
