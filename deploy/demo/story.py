@@ -151,7 +151,18 @@ def verify(root: Path, state: State) -> None:
 def serve(state: State, processes: Processes) -> None:
     """Serves the portal until a signal ends it; scheduled flows go on as long as it runs."""
     port = free_port(8000)
-    gunicorn = ("gunicorn", "--bind", f"127.0.0.1:{port}", "--workers", "1", "--threads", "4", "--access-logfile", "-")
+    gunicorn = (
+        "gunicorn",
+        "--bind",
+        f"127.0.0.1:{port}",
+        "--workers",
+        "1",
+        "--threads",
+        "4",
+        "--access-logfile",
+        "-",
+        "--no-control-socket",
+    )
     processes.start("web", *gunicorn, "actito_exports.wsgi")
     if "beat" not in processes.keepers:
         processes.start("beat", *CELERY, "beat", "--loglevel", "INFO", "--pidfile", "")
