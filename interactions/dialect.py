@@ -4,7 +4,9 @@ The reader is strict and works batch by batch in memory that does not grow; cell
 """
 
 import codecs
+import csv
 from collections.abc import Callable, Iterator, Sequence
+from itertools import accumulate, chain
 from typing import BinaryIO, NamedTuple
 
 SPECIAL = (";", '"', "\n", "\r")
@@ -73,16 +75,12 @@ class Reader:
                 raise DialectError(
                     line + _height(records), "the record is longer than 16 million characters. Is a quote left open?"
                 )
-            if '"' in whole or "\r" in whole:
-                lines, rows = [], []
-                for record in records:
-                    rows.append(_cells(record, line))
-                    lines.append(line)
-                    line += 1 + record.count("\n")
-                yield lines, rows
-            else:
-                yield range(line, line + len(records)), [record.split(";") for record in records]
-                line += len(records)
+            lines: Sequence[int] = range(line, line + len(records))
+            if whole.count("\n") > len(records):
+                # Line breaks inside cells; the ones of a record that is not whole yet count later.
+                lines = list(accumulate((1 + record.count("\n") for record in records), initial=line))[:-1]
+            yield lines, _rows(records, lines, whole)
+            line += _height(records)
 
     def _texts(self) -> Iterator[tuple[str, bool]]:
         """The stream's text piece by piece, and whether it is the last one."""
@@ -136,6 +134,29 @@ def _height(records: list[str]) -> int:
     return len(records) + sum(record.count("\n") for record in records)
 
 
+def _rows(records: list[str], lines: Sequence[int], whole: str) -> list[list[str]]:
+    """The cells of many records; see EMPTY. Records without doubled quotes are left to the standard library's C code.
+
+    That one lets a quote pass in the middle of a cell and any number of carriage returns at the end, and knows no empty
+    record, so such records are taken apart here, where the right error is raised.
+    """
+    if '"' not in whole and "\r" not in whole:
+        return [record.split(";") for record in records]
+    if "\r\r" in whole:
+        return [_cells(record, line) for record, line in zip(records, lines, strict=True)]
+    simple = [record for record in records if '""' not in record]
+    try:
+        found = list(csv.reader(simple, delimiter=";", strict=True))
+    except csv.Error:
+        found = []
+    if len(found) != len(simple) or [] in found or '"' in "".join(chain.from_iterable(found)):
+        return [_cells(record, line) for record, line in zip(records, lines, strict=True)]
+    if len(simple) == len(records):
+        return found
+    following = iter(found)
+    return [_cells(record, line) if '""' in record else next(following) for record, line in zip(records, lines, strict=True)]
+
+
 def _cells(record: str, line: int) -> list[str]:
     """The cells of a record that may hold quotes or carriage returns; see EMPTY."""
     record = record.removesuffix("\r")
@@ -187,9 +208,11 @@ def cell(value: str | None) -> str:
     """One cell as a file holds it: quoted when it is empty or holds a separator, a quote or a line break."""
     if value is None:
         return ""
-    if value and not any(character in value for character in SPECIAL):
-        return value
-    return '"' + value.replace('"', '""') + '"'
+    if '"' in value:
+        return '"' + value.replace('"', '""') + '"'
+    if not value or ";" in value or "\n" in value or "\r" in value:
+        return f'"{value}"'
+    return value
 
 
 def line(values: list[str]) -> bytes:

@@ -73,7 +73,7 @@ class File:
             try:
                 if name in self.filled and None in column:
                     raise ValueError
-                columns.append(_canonical(column, check))
+                columns.append(values.column(column, check))
             except ValueError:
                 place, reason = _first_bad(column, check, name in self.filled)
                 errors.append((batch.lines[place], name, reason))
@@ -81,17 +81,6 @@ class File:
             # The first line of the file that has an error, whichever column it is in.
             raise self.error(*min(errors, key=lambda error: error[0]))
         return columns
-
-
-def _canonical(column: list[str | None], check: Check) -> list[str | None]:
-    """The checked texts. Each distinct text is checked once, since many columns hold few; texts stay as they are."""
-    if check is values.text:
-        for value in filter(None, column):
-            if len(value) > values.LONGEST_TEXT:
-                check(value)
-        return column
-    texts = {value: None if value is None else check(value) for value in set(column)}
-    return [texts[value] for value in column]
 
 
 def _first_bad(column: Iterable[str | None], check: Check, filled: bool) -> tuple[int, str]:

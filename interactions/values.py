@@ -5,7 +5,8 @@ A check takes a cell's text and returns the canonical text, or raises ValueError
 
 import re
 from collections.abc import Callable
-from datetime import UTC, datetime
+from datetime import UTC, date, datetime
+from functools import partial
 from zoneinfo import ZoneInfo
 
 from accounts.models import Attribute
@@ -19,6 +20,9 @@ INTEGER = re.compile(r"-?[0-9]+")
 DECIMAL = re.compile(r"(-?)0*([0-9]+)(?:\.([0-9]+))?")
 # ISO 8601, extended format, as RFC 3339 narrows it, with the seconds and the offset left to choice.
 MOMENT = re.compile(r"(\d{4}-\d\d-\d\d)[Tt ](\d\d:\d\d(?::\d\d)?)(?:[.,](\d{1,6})\d*)?([Zz]|[+-]\d\d(?::?\d\d)?)?", re.ASCII)
+# Columns whose values are all in the plain form that files mostly have: the whole column is looked at in one go.
+PLAIN_INTEGERS = re.compile(r"(?:(?:0|-?[1-9][0-9]{0,17})?\n)*+")
+PLAIN_MOMENTS = re.compile(r"(?:(?:[0-9]{4}-[0-9]{2}-[0-9]{2}T(?:[01][0-9]|2[0-3]):[0-5][0-9]:[0-5][0-9]Z)?\n)*+")
 FIRST, LAST = datetime(1, 1, 2, tzinfo=UTC), datetime(9999, 12, 31, tzinfo=UTC)
 
 
@@ -29,7 +33,7 @@ def checks(zone: ZoneInfo) -> dict[Format, Check]:
         Format.TEXT: text,
         Format.DECIMAL: decimal,
         Format.BOOLEAN: boolean,
-        Format.MOMENT: lambda value: moment(value, zone),
+        Format.MOMENT: partial(moment, zone=zone),
         Format.LIST: text,
     }
 
@@ -44,6 +48,46 @@ def attribute_check(attribute: Attribute, zone: ZoneInfo) -> Check:
 
 def attribute_moment(zone: ZoneInfo) -> Check:
     return lambda value: moment(value, zone).replace(" ", "T") + "Z"
+
+
+def column(values: list[str | None], check: Check) -> list[str | None]:
+    """The canonical texts of a column. Raises ValueError when one of its values is bad, without saying which.
+
+    Each distinct value is checked once, since many columns hold few; texts stay as they are.
+    """
+    if check is text:
+        if max(map(len, filter(None, values)), default=0) > LONGEST_TEXT:
+            raise ValueError
+        return values
+    plain = _plain_column(values, check)
+    if plain is not None:
+        return plain
+    texts = {value: None if value is None else check(value) for value in set(values)}
+    return [texts[value] for value in values]
+
+
+def _plain_column(values: list[str | None], check: Check) -> list[str | None] | None:
+    """The canonical texts of a column of integers or UTC moments, all of them in the plain form; None of any other."""
+    if "" in values:
+        return None
+    whole = "\n".join([value or "" for value in values]) + "\n"
+    if whole.count("\n") > len(values):
+        return None
+    if check is integer:
+        return values if PLAIN_INTEGERS.fullmatch(whole) else None
+    if isinstance(check, partial) and check.func is moment:
+        days = {value[:10] for value in values if value}
+        if PLAIN_MOMENTS.fullmatch(whole) and all(map(_usual_day, days)):
+            canonical = whole.replace("T", " ").replace("Z", "").split("\n")[:-1]
+            return [value or None for value in canonical] if None in values else list(canonical)
+    return None
+
+
+def _usual_day(day: str) -> bool:
+    try:
+        return FIRST.date() <= date.fromisoformat(day) < LAST.date()
+    except ValueError:
+        return False
 
 
 def text(value: str) -> str:

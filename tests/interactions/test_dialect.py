@@ -74,6 +74,8 @@ def test_progress_counts_the_bytes():
         (b'a;b\n"x"y;1\n', 2, "a quote stands inside a cell. Quote the whole cell and double the quotes in it."),
         (b'a;b\n"x" ;1\n', 2, "a quote stands inside a cell. Quote the whole cell and double the quotes in it."),
         (b'a;b\n1;2\n"a""b";"c"d"e"\n', 3, "a quote stands inside a cell. Quote the whole cell and double the quotes in it."),
+        (b"a;b\n1;x\r\r\n", 2, "there is a carriage return outside quotes. Quote the cell."),
+        (b'a;b\n1;"x"\r\r\n', 2, "a quote stands inside a cell. Quote the whole cell and double the quotes in it."),
         (b"a;b\n1;x\ry\n", 2, "there is a carriage return outside quotes. Quote the cell."),
         (b"a;b\n1;2\n1;\xff\n", 3, "there are bytes that are not UTF-8. Save the file as UTF-8."),
         (b"a;b\n1;2\n1;\xc3", 3, "there are bytes that are not UTF-8. Save the file as UTF-8."),

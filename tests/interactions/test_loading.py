@@ -90,6 +90,8 @@ def test_a_bad_value_is_named_with_file_line_and_column(table):
     assert click_error(table, good, "1.5;;;;;;;;") == (
         "events.csv, line 3, column profileId: '1.5' is not an integer. Write digits only, such as 1250 or -3."
     )
+    assert click_error(table, '"1\n2";;;;;;;;').startswith("events.csv, line 2, column profileId: '1\\n2' is not an integer.")
+    assert click_error(table, ';;;;"";;;;').startswith("events.csv, line 2, column clickMoment: '' is not a moment.")
     assert click_error(table, '"";;;;;;;;').startswith("events.csv, line 2, column profileId: '' is not an integer.")
     assert click_error(table, ";;" + "é" * 65_537 + ";;;;;;") == (
         "events.csv, line 2, column emailAddress: the text has 65,537 characters. Write at most 65,536."

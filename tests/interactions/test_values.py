@@ -8,6 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from interactions import values
+from interactions.kinds import Format
 
 BRUSSELS = ZoneInfo("Europe/Brussels")
 
@@ -132,3 +133,37 @@ def test_texts():
 
 def test_a_long_value_is_cut_in_a_message():
     assert values.shown("y" * 61) == "'" + "y" * 60 + "…'"
+
+
+@given(st.lists(st.none() | st.sampled_from(["", "1", "-5", "007", "x", "1\n2"]) | st.integers(-(2**70), 2**70).map(str)))
+def test_a_column_of_integers_is_checked_as_its_values_are(cells):
+    assert outcome(values.column, cells, values.integer) == outcome(one_by_one, cells, values.integer)
+
+
+SHAPES = [
+    "",
+    "2026-11-23T07:15:00Z",
+    "2026-02-29T07:15:00Z",
+    "2026-11-23T24:00:00Z",
+    "0001-01-01T23:00:00Z",
+    "2026-11-23 07:15:00",
+]
+
+
+@given(
+    st.lists(st.none() | st.sampled_from(SHAPES) | st.datetimes().map(lambda moment: f"{moment:%Y-%m-%dT%H:%M:%S}Z".zfill(20)))
+)
+def test_a_column_of_moments_is_checked_as_its_values_are(cells):
+    check = values.checks(BRUSSELS)[Format.MOMENT]
+    assert outcome(values.column, cells, check) == outcome(one_by_one, cells, check)
+
+
+def one_by_one(cells, check):
+    return [None if value is None else check(value) for value in cells]
+
+
+def outcome(function, *arguments):
+    try:
+        return function(*arguments)
+    except ValueError:
+        return ValueError
