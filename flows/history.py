@@ -6,7 +6,7 @@ from .models import Run
 
 
 def as_dict(run: Run) -> dict[str, Any]:
-    """The run as JSON-ready values: moments in ISO 8601, None where there is nothing yet."""
+    """The run as JSON-ready values: moments in ISO 8601, None where there is nothing yet. Takes prefetched deliveries as they are."""
     return {
         "run": run.pk,
         "flow": str(run.flow),
@@ -29,6 +29,6 @@ def as_dict(run: Run) -> dict[str, Any]:
                 "deliveredAt": delivery.delivered_at.isoformat() if delivery.delivered_at else None,
                 "error": delivery.error or None,
             }
-            for delivery in run.deliveries.select_related("location__account").order_by("location__name")
+            for delivery in run.deliveries.all()
         ],
     }

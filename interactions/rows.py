@@ -10,7 +10,7 @@ from django.db import connection
 from . import dialect, rows_postgresql, rows_sqlite
 from .selection import Selection, header
 
-__all__ = ["Rows", "Selection", "header"]
+__all__ = ["Rows", "Selection", "count", "header"]
 
 
 class Rows:
@@ -40,3 +40,10 @@ class Rows:
                 self.first_event_id = block.first_event_id
             self.last_event_id = block.last_event_id
             yield block.data
+
+
+def count(selection: Selection) -> int:
+    """How many rows the file of a selection would have now. Raises PositionError and django.db.Error as `Rows` does."""
+    backend = rows_postgresql if connection.vendor == "postgresql" else rows_sqlite
+    number: int = backend.count(selection)
+    return number

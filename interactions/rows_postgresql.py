@@ -45,6 +45,16 @@ def statement(selection: Selection) -> sql.Composed:
     )
 
 
+def count(selection: Selection) -> int:
+    """The number of rows that `read` would give."""
+    text = sql.SQL("SELECT count(*) FROM {} e WHERE {}").format(
+        sql.Identifier(selection.kind.model._meta.db_table), _condition(selection)
+    )
+    with connection.cursor() as cursor:
+        cursor.execute(text)
+        return int(cursor.fetchone()[0])
+
+
 def _value(column: Column | Attribute, selection: Selection) -> sql.Composable:
     if isinstance(column, Attribute):
         value = sql.SQL("(p.attributes ->> {})").format(sql.Literal(column.name))

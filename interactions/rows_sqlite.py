@@ -71,6 +71,23 @@ def statement(selection: Selection) -> tuple[str, list[object]]:
     return text, [*values, selection.profile_table.pk, selection.kind.number, *bounds]
 
 
+def count(selection: Selection) -> int:
+    """The number of rows that `read` would give."""
+    condition, bounds = _condition(selection)
+    connection.ensure_connection()
+    cursor = connection.connection.cursor()
+    try:
+        with connection.wrap_database_errors:
+            cursor.execute(
+                f"SELECT count(*) FROM {selection.kind.model._meta.db_table} e"  # noqa: S608
+                f" WHERE e.profile_table_id = ? AND e.kind = ? AND {condition}",
+                [selection.profile_table.pk, selection.kind.number, *bounds],
+            )
+        return int(cursor.fetchone()[0])
+    finally:
+        cursor.close()
+
+
 def _value(column: Column, selection: Selection) -> str:
     """An expression, never a bare column: Django's converters of the column's type would cost time and change it."""
     value = f'{column.table.value}."{column.source}"'

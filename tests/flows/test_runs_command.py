@@ -45,9 +45,13 @@ def history():
         archive_sha256=SHA256,
         finished_at=datetime(2026, 11, 23, 1, 2, tzinfo=UTC),
     )
-    Delivery.objects.create(run=done, location=places[0], status="waiting", attempt=2, error="sftp.acme.test is down.")
+    Delivery.objects.create(run=done, location=places[0], status="waiting", error="sftp.acme.test is down.")
     Delivery.objects.create(
-        run=done, location=places[1], status="delivered", attempt=1, delivered_at=datetime(2026, 11, 23, 1, 3, tzinfo=UTC)
+        run=done,
+        location=places[1],
+        status="delivered",
+        size_verified=True,
+        delivered_at=datetime(2026, 11, 23, 1, 3, tzinfo=UTC),
     )
     other = Run.objects.create(flow=flow_of("beta"), purpose="manual", export_day=date(2026, 11, 23), due_at=due)
     return failed, done, other
@@ -70,7 +74,7 @@ def test_runs_as_json(history):
     assert lines[1] == {
         "run": done.pk,
         "flow": "acme/customers/email_click",
-        "export_day": "2026-11-23",
+        "exportDay": "2026-11-23",
         "purpose": "scheduled",
         "status": "done",
         "sequence": 1,
@@ -79,11 +83,23 @@ def test_runs_as_json(history):
         "file": "email_click_customers_20261123.zip",
         "bytes": 67_890,
         "sha256": SHA256,
-        "finished_at": "2026-11-23T01:02:00+00:00",
-        "error": "",
+        "finishedAt": "2026-11-23T01:02:00+00:00",
+        "error": None,
         "deliveries": [
-            {"location": "daily", "status": "delivered", "attempt": 1, "delivered_at": "2026-11-23T01:03:00+00:00", "error": ""},
-            {"location": "weekly", "status": "waiting", "attempt": 2, "delivered_at": None, "error": "sftp.acme.test is down."},
+            {
+                "location": "acme/daily",
+                "status": "delivered",
+                "sizeVerified": True,
+                "deliveredAt": "2026-11-23T01:03:00+00:00",
+                "error": None,
+            },
+            {
+                "location": "acme/weekly",
+                "status": "waiting",
+                "sizeVerified": None,
+                "deliveredAt": None,
+                "error": "sftp.acme.test is down.",
+            },
         ],
     }
     assert (lines[2]["status"], lines[2]["rows"], lines[2]["error"]) == ("failed", None, "The disk is full.")
@@ -127,7 +143,7 @@ def test_many_runs_take_few_queries(history, django_assert_num_queries):
     ("options", "sentence"),
     [
         (("--account", "none"), "There is no account none."),
-        (("--flow", "acme/customers"), "There is no flow acme/customers. Give it as account/table/kind."),
+        (("--flow", "acme/customers"), "There is no flow acme/customers. A flow is written account/table/kind."),
     ],
 )
 def test_what_is_not_there(history, options, sentence):

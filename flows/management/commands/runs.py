@@ -12,7 +12,8 @@ from rich.table import Table
 from rich.text import Text
 
 from accounts.models import Account
-from flows.models import Delivery, Flow, Run
+from flows import doors, history
+from flows.models import Delivery, Run
 
 
 def day(text: str) -> date:
@@ -35,7 +36,7 @@ class Command(BaseCommand):
         runs = chosen(options["account"], options["flow"], options["since"])
         if options["json"]:
             for run in runs.iterator(chunk_size=500):
-                self.stdout.write(json.dumps(as_dict(run), ensure_ascii=False))
+                self.stdout.write(json.dumps(history.as_dict(run), ensure_ascii=False))
             return
         table = Table("run", "flow", "export day", "purpose", "status", "rows", "file", "bytes", "deliveries", "error")
         for run in runs.iterator(chunk_size=500):
@@ -46,7 +47,7 @@ class Command(BaseCommand):
 
 def chosen(account: str | None, flow: str | None, since: date | None) -> "QuerySet[Run]":
     """The runs asked for, newest first. Raises CommandError for an account or a flow that is not there."""
-    deliveries = Delivery.objects.select_related("location").order_by("location__name")
+    deliveries = Delivery.objects.select_related("location__account").order_by("location__name")
     runs = (
         Run.objects.select_related("flow__profile_table__account")
         .prefetch_related(Prefetch("deliveries", deliveries))
@@ -57,39 +58,8 @@ def chosen(account: str | None, flow: str | None, since: date | None) -> "QueryS
             raise CommandError(f"There is no account {account}.")
         runs = runs.filter(flow__profile_table__account__name=account)
     if flow is not None:
-        try:
-            runs = runs.filter(flow=Flow.objects.named(flow))
-        except Flow.DoesNotExist:
-            raise CommandError(f"There is no flow {flow}. Give it as account/table/kind.") from None
+        runs = runs.filter(flow=doors.flow_named(flow))
     return runs.filter(export_day__gte=since) if since else runs
-
-
-def as_dict(run: Run) -> dict[str, Any]:
-    return {
-        "run": run.pk,
-        "flow": str(run.flow),
-        "export_day": run.export_day.isoformat(),
-        "purpose": run.purpose,
-        "status": run.status,
-        "sequence": run.sequence,
-        "revision": run.revision,
-        "rows": run.rows,
-        "file": run.file_name,
-        "bytes": run.archive_bytes,
-        "sha256": run.archive_sha256,
-        "finished_at": run.finished_at.isoformat() if run.finished_at else None,
-        "error": run.error,
-        "deliveries": [
-            {
-                "location": delivery.location.name,
-                "status": delivery.status,
-                "attempt": delivery.attempt,
-                "delivered_at": delivery.delivered_at.isoformat() if delivery.delivered_at else None,
-                "error": delivery.error,
-            }
-            for delivery in run.deliveries.all()
-        ],
-    }
 
 
 def cells(run: Run) -> list[str]:
