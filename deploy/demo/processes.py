@@ -1,5 +1,6 @@
 """The processes that the demo starts: each under a keeper of its own, its output in a log file."""
 
+import os
 import socket
 import subprocess
 import sys
@@ -34,6 +35,8 @@ class Processes:
         self.folder = folder
         self.logs = logs
         self.keepers: dict[str, subprocess.Popen[bytes]] = {}
+        # A make that is killed takes its demo along; a shell that has gone leaves it running.
+        self.maker = os.getppid() if "MAKELEVEL" in os.environ else None
 
     def __enter__(self) -> Self:
         return self
@@ -59,7 +62,9 @@ class Processes:
             )
 
     def check(self) -> None:
-        """Raises DemoError when one of them has ended."""
+        """Raises DemoError when one of them has ended, or the make that started the demo."""
+        if self.maker is not None and os.getppid() != self.maker:
+            raise DemoError("The make that started it has ended.")
         for name, keeper in self.keepers.items():
             if keeper.poll() is not None:
                 raise DemoError(f"The {name} ended unexpectedly. {self.logs / name}.log says why.")
