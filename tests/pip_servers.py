@@ -93,8 +93,12 @@ def ftps(options):
 
     class Data(TLS_DTPHandler):
         def _do_ssl_shutdown(self):
+            """With `silent_close`: the file is whole and said to be, but the end of TLS is never answered."""
             if not options.get("silent_close"):
                 super()._do_ssl_shutdown()
+            elif not self.file_obj.closed:
+                self.file_obj.close()
+                self.cmd_channel.respond("226 Transfer complete.")
 
     class Handler(TLS_FTPHandler):
         certfile = options["certificate"]

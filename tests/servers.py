@@ -126,7 +126,7 @@ def wait_for_port(port, process, seconds=20):
 @contextlib.contextmanager
 def process(command, port, **options):
     """A server process that answers at `port`; ended with all that it started."""
-    log = tempfile.TemporaryFile()
+    log = tempfile.TemporaryFile()  # noqa: SIM115
     started = subprocess.Popen([str(word) for word in command], stdout=log, stderr=log, stdin=subprocess.DEVNULL, **options)
     try:
         try:
@@ -472,11 +472,11 @@ def pure_ftpd(servers_folder, system_user, certificates):
     path, environment = program("pure-ftpd", "pure-ftpd")
     tool = path.parent.parent / "bin" / "pure-pw"
     place, port, user = Path(tempfile.mkdtemp(dir=servers_folder)), free_port(), system_user
-    command = [tool, "useradd", "client", "-f", place / "passwd", "-F", place / "users.pdb", "-m"]
-    command += ["-u", str(user.uid), "-g", str(user.gid), "-d", str(user.home)]
-    subprocess.run(
-        command, input=f"{user.password}\n{user.password}\n".encode(), check=True, capture_output=True, env=environment
-    )
+    # A SHA-512 hash: the tool's own takes seconds to check, on purpose.
+    fields = ["client", crypted(user.password), str(user.uid), str(user.gid), "", f"{user.home}/./", *[""] * 12]
+    (place / "passwd").write_text(":".join(fields) + "\n")
+    command = [tool, "mkdb", place / "users.pdb", "-f", place / "passwd"]
+    subprocess.run(command, check=True, capture_output=True, env=environment)
     command = [path, "-S", f"127.0.0.1,{port}", "-l", f"puredb:{place}/users.pdb", "-A", "-E", "-H", "-Y", "3"]
     command += ["-2", certificates.both, "-g", place / "pid", "-U", "022:022", "-4", "-c", "50", "-C", "50"]
     with process(command, port, env=environment) as pid:

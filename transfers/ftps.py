@@ -276,6 +276,12 @@ class FtpsClient(Client):
     def _answer(self, reply: str, folder: str | None) -> Cause:
         """The cause behind a reply (RFC 959, section 4.2; RFC 4217)."""
         code, said = reply[:3], shown(reply, (self.password,))
+        if not self.ftp_secured and code.startswith("5"):
+            return Cause(
+                f"the server does not offer TLS ({said}), and plain FTP is refused because it shows the password to everyone",
+                "Have TLS switched on at the server, or choose the protocol that it speaks.",
+                permanent=True,
+            )
         if code == "530":
             return Cause(
                 f"the server refused the user name or the password ({said})",
@@ -284,14 +290,8 @@ class FtpsClient(Client):
             )
         if code == "421":
             return Cause(f"the server takes no further connection now ({said})", f"Lower the server's connections. {RETRY}.")
-        if code in {"452", "552"} or re.search(r"disk|space|quota|full", reply, re.I):
-            return Cause(f"the disk of the server or the user's quota is full ({said})", f"Make room there. {RETRY}.")
-        if not self.ftp_secured:
-            return Cause(
-                f"the server does not offer TLS ({said}), and plain FTP is refused because it shows the password to everyone",
-                "Have TLS switched on at the server, or choose the protocol that it speaks.",
-                permanent=True,
-            )
+        if code in {"452", "552"} or re.search(r"disk|space|quota|full|writ(e|ing) to", reply, re.I):
+            return Cause(f"the disk of the server or the user's quota is full, or failing ({said})", f"Make room there. {RETRY}.")
         if code in {"550", "553", "451"} and self._missing(folder):
             return Cause(
                 f"the {folder_name(folder or '')} does not exist or may not be entered ({said})",

@@ -3,6 +3,7 @@
 import contextlib
 import errno
 import posixpath
+import re
 import stat
 from collections.abc import Iterator
 from datetime import UTC, datetime
@@ -204,7 +205,10 @@ class SftpClient(Client):
                 permanent=True,
             )
         if isinstance(error, SSHException) and "banner" in str(error):
-            return Cause("no SSH server answers at that port", f"Check host, port and protocol. {RETRY}.")
+            return Cause(
+                "no SSH server introduced itself at that port",
+                f"Check host, port and protocol; a server with too many connections looks like this too. {RETRY}.",
+            )
         if isinstance(error, ChannelException):
             return Cause(
                 f"the server refused an SFTP session: {shown(error.text)}",
@@ -254,7 +258,7 @@ class SftpClient(Client):
                 permanent=True,
             )
         free = pipelined.free_bytes(self.sftp, folder or "") if self.channels else None
-        if free is not None and free < FULL_BELOW:
+        if (free is not None and free < FULL_BELOW) or re.search(r"space|quota|full", str(error), re.I):
             return Cause("the disk of the server is full", f"Make room there. {RETRY}.")
         return Cause(
             f"the server answered {shown(error, (self.password,))}",

@@ -4,6 +4,7 @@ import io
 from collections.abc import Sequence
 
 import paramiko
+from cryptography.hazmat.primitives.asymmetric import ec, ed25519, rsa
 from django.conf import settings
 from paramiko.ssh_exception import AuthenticationException, BadAuthenticationType
 
@@ -11,11 +12,11 @@ from . import keys
 from .models import Server
 from .network import open_socket
 
-_PARAMIKO_KEYS: dict[str, type[paramiko.PKey]] = {
-    "Ed25519PrivateKey": paramiko.Ed25519Key,
-    "EllipticCurvePrivateKey": paramiko.ECDSAKey,
-    "RSAPrivateKey": paramiko.RSAKey,
-}
+_PARAMIKO_KEYS: tuple[tuple[type, type[paramiko.PKey]], ...] = (
+    (ed25519.Ed25519PrivateKey, paramiko.Ed25519Key),
+    (ec.EllipticCurvePrivateKey, paramiko.ECDSAKey),
+    (rsa.RSAPrivateKey, paramiko.RSAKey),
+)
 
 
 def timeout() -> float:
@@ -24,7 +25,8 @@ def timeout() -> float:
 
 def reach(server: Server) -> paramiko.Transport:
     """A TCP connection ready for the handshake. Raises OSError."""
-    transport = paramiko.Transport(open_socket(server, timeout()))
+    # Unlike the plain Transport this one asks for the log-in service once, and not before each method; some servers insist.
+    transport = paramiko.ServiceRequestingTransport(open_socket(server, timeout()))
     transport.banner_timeout = transport.auth_timeout = transport.channel_timeout = transport.handshake_timeout = timeout()
     transport.daemon = True
     options = transport.get_security_options()
@@ -66,8 +68,8 @@ def signature_kinds(host_key_lines: Sequence[str]) -> list[str]:
 def paramiko_key(text: str, passphrase: str) -> paramiko.PKey:
     """The private key for paramiko. Raises keys.KeyRefused."""
     key = keys.load(text, passphrase)
-    kind = next(base for base in type(key).__mro__ if base.__name__.lstrip("_") in _PARAMIKO_KEYS)
-    return _PARAMIKO_KEYS[kind.__name__.lstrip("_")].from_private_key(io.StringIO(keys.openssh(key)))
+    reader = next(reader for kind, reader in _PARAMIKO_KEYS if isinstance(key, kind))
+    return reader.from_private_key(io.StringIO(keys.openssh(key)))
 
 
 def log_in(transport: paramiko.Transport, username: str, password: str, key: paramiko.PKey | None) -> None:

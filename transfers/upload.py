@@ -35,14 +35,16 @@ class Transmission:
         self.size = size
         self.source = source
         self.arrived = 0
+        # What went wrong on our side: the source could not be read, or the caller's progress function raised.
         self.fault: BaseException | None = None
+        self.stopped = False
         self._start = source.tell()
         self._lock = threading.Lock()
 
     def read(self, offset: int, length: int) -> bytes:
         """The bytes from `offset` on, fewer than `length` only at the end. Raises Stopped."""
         with self._lock:
-            if self.fault is not None:
+            if self.stopped:
                 raise Stopped
             length = min(length, self.size - offset)
             try:
@@ -51,7 +53,7 @@ class Transmission:
                 if len(block) != length:
                     raise ValueError(f"The file to send ended after {offset + len(block)} of {self.size} bytes.")
             except BaseException as error:
-                self.fault = error
+                self.fault, self.stopped = error, True
                 raise Stopped from error
             return block
 
@@ -67,9 +69,8 @@ class Transmission:
         with self._lock:
             self.arrived = 0
 
-    def stop(self, fault: BaseException) -> None:
-        with self._lock:
-            self.fault = self.fault or fault
+    def stop(self) -> None:
+        self.stopped = True
 
 
 class Client:
@@ -159,8 +160,7 @@ class Client:
         if not self.atomic:
             self._discard(folder, temporary)
         try:
-            with self.doing(f"write {name}", folder):
-                self._transmit(Transmission(source, size), folder, temporary, progress)
+            self._put(source, size, folder, temporary, name, progress)
             verified = self._verify(size, folder, temporary, name)
             if temporary != name:
                 self.rename(folder, temporary, name)
@@ -172,8 +172,7 @@ class Client:
 
     def write(self, source: BinaryIO, size: int, folder: str, name: str) -> None:
         """Puts `size` bytes into `folder` as `name`, without a temporary name or a check."""
-        with self.doing(f"write {name}", folder):
-            self._transmit(Transmission(source, size), folder, name, lambda count: None)
+        self._put(source, size, folder, name, name, lambda count: None)
 
     def rename(self, folder: str, old: str, new: str) -> None:
         """Renames a file, over an existing one too."""
@@ -220,22 +219,31 @@ class Client:
 
     # The steps of an upload.
 
-    def _transmit(self, transmission: Transmission, folder: str, name: str, progress: Progress) -> None:
+    def _put(self, source: BinaryIO, size: int, folder: str, path: str, name: str, progress: Progress) -> None:
+        """Writes the source as `path`; `name` is what the sentence of a failure calls it."""
+        transmission = Transmission(source, size)
+        try:
+            with self.doing(f"write {name}", folder):
+                self._transmit(transmission, folder, path, progress)
+        except Exception:
+            # A fault on our side is not the server's, whatever the transfer made of it.
+            if transmission.fault is not None:
+                raise transmission.fault from None
+            raise
+        progress(size)
+
+    def _transmit(self, transmission: Transmission, folder: str, path: str, progress: Progress) -> None:
         """Writes in a thread of its own, so that this one can tell the progress and notice a server that froze."""
         with ThreadPoolExecutor(1, thread_name_prefix="upload") as pool:
-            writing = pool.submit(self._write, transmission, folder, name)
+            writing = pool.submit(self._write, transmission, folder, path)
             try:
                 self._watch(writing, transmission, progress)
                 writing.result()
-            except BaseException as error:
-                transmission.stop(error)
+            except BaseException:
+                transmission.stop()
                 if not wait([writing], GRACE).done:
                     self.abort()
-                wait([writing])
-                if isinstance(error, Stopped) and transmission.fault is not None:
-                    raise transmission.fault from None
                 raise
-        progress(transmission.size)
 
     def _watch(self, writing: "Future[None]", transmission: Transmission, progress: Progress) -> None:
         seen, seen_at = -1, time.monotonic()
@@ -248,7 +256,7 @@ class Client:
             try:
                 progress(transmission.arrived)
             except BaseException as error:
-                transmission.stop(error)
+                transmission.fault = error
                 raise Stopped from error
 
     def abort(self) -> None:

@@ -1,16 +1,20 @@
-"""What the tests of transfers share: a server row for each running server, and texts without secrets."""
+"""What the tests of transfers share: a server row for each running server, and the watch for secrets."""
 
 import io
+import logging
+import traceback
 
 import pytest
+from django.db import connection
 
 from accounts.models import Account
 from transfers.client import connect
+from transfers.errors import TransferError
 from transfers.models import Location, Server
 
-SERVERS = [
-    "sshd", "asyncssh_server", "vsftpd", "vsftpd_implicit", "proftpd", "proftpd_implicit", "pure_ftpd", "pyftpdlib_server",
-]  # fmt: skip
+SFTP = ["sshd", "asyncssh_server"]
+FORKING = ["vsftpd", "vsftpd_implicit", "proftpd", "proftpd_implicit", "pure_ftpd"]
+SERVERS = [*SFTP, *FORKING, "pyftpdlib_server"]
 
 
 @pytest.fixture
@@ -19,7 +23,7 @@ def account(db):
 
 
 @pytest.fixture(autouse=True)
-def short_time_out(settings):
+def time_out(settings):
     settings.TRANSFER_TIMEOUT = 20
 
 
@@ -30,11 +34,30 @@ def running(request):
 
 
 @pytest.fixture
-def row(account):
+def secrets(caplog):
+    """The secrets of the servers that a test uses; at its end none of them is in a log or in the database."""
+    caplog.set_level(logging.DEBUG)
+    caplog.set_level(logging.DEBUG, logger="paramiko")
+    found = set()
+    yield found
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT * FROM transfers_server")
+        rows = str(cursor.fetchall())
+    for secret in found:
+        assert secret not in caplog.text
+        assert secret not in rows
+
+
+@pytest.fixture
+def row(account, secrets):
     """Makes the row of a running server, read back from the database as a worker does."""
 
     def make(running, **changes):
-        server = Server.objects.create(account=account, name=f"s{Server.objects.count()}", **running.fields(**changes))
+        fields = running.fields(**changes)
+        server = Server.objects.create(account=account, name=f"s{Server.objects.count()}", **fields)
+        for name in ("password", "passphrase"):
+            secrets.update({fields[name]} if fields.get(name) else set())
+        secrets.update(line for line in fields.get("private_key", "").splitlines() if len(line) > 20 and "-----" not in line)
         return Server.objects.get(pk=server.pk)
 
     return make
@@ -49,17 +72,32 @@ def location(account):
 
 
 @pytest.fixture
-def silent(caplog, running_secrets):
-    """At the end, no secret of a server that the test used is in any log record."""
-    caplog.set_level("DEBUG")
-    yield
-    for secret in running_secrets:
-        assert secret not in caplog.text
+def refused(secrets):
+    """Calls something that must end in a TransferError, and gives that; neither its text nor its traceback holds a secret."""
+
+    def call(action, *args, **options):
+        with pytest.raises(TransferError) as caught:
+            action(*args, **options)
+        whole = "".join(traceback.format_exception(caught.value))
+        for secret in secrets:
+            assert secret not in whole
+        return caught.value
+
+    return call
 
 
-@pytest.fixture
-def running_secrets():
-    return []
+class Hooked(io.BytesIO):
+    """A source that does something once, when it is read from byte `at` on."""
+
+    def __init__(self, data, at, action):
+        super().__init__(data)
+        self.at, self.action = at, action
+
+    def read(self, length=-1):
+        if self.action and self.tell() >= self.at:
+            action, self.action = self.action, None
+            action()
+        return super().read(length)
 
 
 def no_progress(count):
@@ -67,5 +105,11 @@ def no_progress(count):
 
 
 def send(server, folder, name, data, progress=no_progress):
+    source = data if isinstance(data, io.IOBase) else io.BytesIO(data)
+    size = source.getbuffer().nbytes
     with connect(server) as client:
-        return client.upload(io.BytesIO(data), len(data), folder, name, progress)
+        return client.upload(source, size, folder, name, progress)
+
+
+def names(folder):
+    return sorted(path.name for path in folder.iterdir())

@@ -38,7 +38,7 @@ def test_several_files_go_over_one_connection_into_several_folders(running, row)
 
 
 def test_the_folder_may_be_relative_to_the_one_after_log_in(running, row):
-    local, remote = running.new_folder()
+    local, _ = running.new_folder()
     send(row(running), local.name, "a.zip", b"abc")
     send(row(running), local.name + "/", "b.zip", b"abc")
     assert sorted(path.name for path in local.iterdir()) == ["a.zip", "b.zip"]
