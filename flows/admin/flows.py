@@ -71,11 +71,12 @@ class FlowAdmin(ButtonsMixin):
         runs = Run.objects.filter(flow=OuterRef("pk"), purpose__in=Run.MOVES_POSITION).order_by("-id")
         done = Q(runs__deliveries__status=Delivery.Status.DELIVERED)
         flows: QuerySet[Any] = super().get_queryset(request)
-        return flows.annotate(
+        shown: QuerySet[Any] = flows.annotate(
             last_run_id=Subquery(runs.values("pk")[:1]),
             last_run_state=Subquery(with_state(runs).values("state")[:1]),
             delivered_at=Max("runs__deliveries__delivered_at", filter=done),
         ).prefetch_related("locations__account")
+        return shown
 
     def get_readonly_fields(self, request: HttpRequest, obj: Flow | None = None) -> list[str]:
         return [*self.readonly_fields, *(["profile_table", "kind"] if obj else [])]

@@ -93,7 +93,6 @@ def _progress(shown: Any) -> Mapping[str, Any]:
 
 
 @require_safe
-@never_cache
 def download(request: HttpRequest, pk: int) -> HttpResponseBase:
     """The archive itself. 404 for a run without a file, 410 once the file is deleted after its retention."""
     shown = get_object_or_404(Run.objects.visible_to(request.user).filter(status=Run.Status.DONE), pk=pk)

@@ -31,6 +31,8 @@ STATES: dict[str, State] = {
         State("running", "Being made", "busy", "gear", "The file is being made."),
         State("empty", "Nothing new", "idle", "empty", "There were no new events, and this flow then sends no file."),
         State("covered", "Covered by a later run", "idle", "forward", "A later run's file holds these events."),
+        State("paused", "Paused", "idle", "pause", "The flow is paused; support decides what becomes of this day's events."),
+        State("skipped", "Left out", "idle", "forward", "By decision these events were left out of every file."),
         State("failed", "Failed", "bad", "cross", "The file could not be made. Support has been told, and no event is lost."),
         State("cancelled", "Cancelled", "idle", "cross", "Support has cancelled sending this file."),
     )
@@ -51,6 +53,8 @@ def with_state(runs: QuerySet[Run]) -> QuerySet[Any]:
             When(status=Run.Status.RUNNING, then=Value("running")),
             When(status=Run.Status.EMPTY, then=Value("empty")),
             When(status=Run.Status.COVERED, then=Value("covered")),
+            When(status=Run.Status.PAUSED, then=Value("paused")),
+            When(status=Run.Status.SKIPPED, then=Value("skipped")),
             When(status=Run.Status.FAILED, then=Value("failed")),
             When(Exists(deliveries.filter(status=Delivery.Status.HELD)), then=Value("held")),
             When(Exists(deliveries.filter(status__in=_UNSENT, failures__gt=0)), then=Value("delayed")),
