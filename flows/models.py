@@ -65,6 +65,7 @@ class Flow(models.Model):
     position = models.TextField(blank=True, editable=False)
     sequence = models.PositiveBigIntegerField(default=0, editable=False, help_text="Files made so far.")
     active_since = models.DateTimeField(null=True, blank=True, editable=False)
+    paused_at = models.DateTimeField(null=True, blank=True, editable=False)
     next_launch_at = models.DateTimeField(null=True, blank=True, editable=False, db_index=True)
 
     objects = FlowQuerySet.as_manager()
@@ -92,7 +93,7 @@ class Flow(models.Model):
     def save(self, **kwargs: Any) -> None:
         """Also takes the position at the first activation, and plans the next launch.
 
-        An existing row keeps the position and sequence it has in the database, which a run may be moving meanwhile.
+        An existing row keeps the position, sequence and pause that it has in the database, which others may be changing meanwhile.
         """
         from . import schedule
 
@@ -104,7 +105,7 @@ class Flow(models.Model):
         names = kwargs.pop("update_fields", None)
         if names is None:
             names = {field.name for field in self._meta.concrete_fields if not field.primary_key}
-        super().save(update_fields={*names, "active_since", "next_launch_at"} - {"position", "sequence"}, **kwargs)
+        super().save(update_fields={*names, "active_since", "next_launch_at"} - {"position", "sequence", "paused_at"}, **kwargs)
         if self.active and not self.position:
             Flow.objects.filter(pk=self.pk, position="").update(position=position.current())
             self.refresh_from_db(fields=["position"])
@@ -155,6 +156,8 @@ class Run(models.Model):
         DONE = "done", "File made"
         EMPTY = "empty", "Nothing new, no file"
         COVERED = "covered", "Covered by a later run"
+        PAUSED = "paused", "Kept while the flow is paused"
+        SKIPPED = "skipped", "Left out by decision"
         FAILED = "failed", "Failed"
 
     MOVES_POSITION = (Purpose.SCHEDULED, Purpose.MANUAL)
@@ -317,7 +320,9 @@ class FlowRequest(models.Model):
 
     profile_table = models.ForeignKey(ProfileTable, on_delete=models.CASCADE, related_name="flow_requests")
     kind = models.CharField(max_length=32, choices=KIND_CHOICES)
-    wish = models.TextField("wishes", blank=True, max_length=2000, help_text="Launch time, attributes of the profile, server and folder.")
+    wish = models.TextField(
+        "wishes", blank=True, max_length=2000, help_text="Launch time, attributes of the profile, server and folder."
+    )
     status = models.CharField(max_length=4, choices=Status, default=Status.OPEN)
     asked_by = models.ForeignKey(settings.AUTH_USER_MODEL, null=True, on_delete=models.SET_NULL, related_name="+")
     asked_at = models.DateTimeField(auto_now_add=True)

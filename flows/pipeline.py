@@ -75,14 +75,13 @@ def claim(run_id: int) -> Run | None:
 def fix_window(run: Run, lease: Lease) -> bool:
     """Stores the run's window before a row is read; a retry keeps the one it has. False if a later run has covered it."""
     flow = run.flow
-    if run.upper and run.moves_position and run.lower != flow.position:
+    if run.lower and run.moves_position and run.lower != flow.position:
         lease.write(status=Run.Status.COVERED, finished_at=timezone.now(), error="", lease_until=None)
         return False
-    if not run.upper:
-        run.upper = position.current()
-        if run.moves_position:
-            run.lower = flow.position
-            run.start = flow.start if flow.sequence == 0 else None
+    run.upper = run.upper or position.current()
+    if run.moves_position and not run.lower:
+        run.lower = flow.position
+        run.start = flow.start if flow.sequence == 0 else None
     if run.moves_position:
         run.sequence = flow.sequence + 1
         run.previous = Run.objects.filter(flow=flow, sequence=flow.sequence).order_by("-revision").first()

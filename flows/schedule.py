@@ -3,7 +3,7 @@
 The database owns the slots: one scheduled run per flow and export day, whoever ticks and however often.
 """
 
-from collections.abc import Iterable
+from collections.abc import Sequence
 from datetime import UTC, date, datetime, time, timedelta
 from typing import Any
 from zoneinfo import ZoneInfo
@@ -14,6 +14,7 @@ from django.db.models.signals import post_save
 from django.utils import timezone
 
 from accounts.models import Account
+from interactions import position
 
 from .errors import FlowError
 from .models import Flow, Run
@@ -94,9 +95,13 @@ def tick(now: datetime | None = None) -> list[int]:
     return opened
 
 
-def _open_runs(flows: Iterable[Flow], now: datetime) -> list[int]:
-    """Opens the due run of each flow and moves its next launch on, in one transaction."""
+def _open_runs(flows: Sequence[Flow], now: datetime) -> list[int]:
+    """Opens the due run of each flow and moves its next launch on, in one transaction.
+
+    The run of a paused flow is only kept, with the upper end of its window, until the flow is resumed.
+    """
     runs = []
+    reached = position.current() if any(flow.paused_at for flow in flows) else ""
     changed = []
     for flow in flows:
         zone = flow.account.zone
@@ -107,7 +112,9 @@ def _open_runs(flows: Iterable[Flow], now: datetime) -> list[int]:
                 purpose=Run.Purpose.SCHEDULED,
                 export_day=day,
                 due_at=launch_moment(day, flow.launch_time, zone),
-                next_attempt_at=now,
+                status=Run.Status.PAUSED if flow.paused_at else Run.Status.WAITING,
+                upper=reached if flow.paused_at else "",
+                next_attempt_at=None if flow.paused_at else now,
             )
         )
         flow.next_launch_at = launch_moment(day + timedelta(days=1), flow.launch_time, zone)
@@ -130,9 +137,11 @@ def _open_runs(flows: Iterable[Flow], now: datetime) -> list[int]:
 
 
 def open_manual(flow: Flow) -> Run:
-    """Opens a run of `flow` that is due now, beside its schedule. Raises FlowError for a flow that was never activated."""
+    """Opens a run of `flow` that is due now, beside its schedule. Raises FlowError for one that was never activated or is paused."""
     if not flow.position:
         raise FlowError(f"{flow} has never been activated, so it has no point to export from. Activate it first.")
+    if flow.paused_at:
+        raise FlowError(f"{flow} is paused since {flow.paused_at:%Y-%m-%d %H:%M} UTC. Resume it first.")
     now = timezone.now()
     return Run.objects.create(
         flow=flow,
