@@ -84,7 +84,8 @@ def fix_window(run: Run, lease: Lease) -> bool:
         run.start = flow.start if flow.sequence == 0 else None
     if run.moves_position:
         run.sequence = flow.sequence + 1
-        run.previous = Run.objects.filter(flow=flow, sequence=flow.sequence).order_by("-revision").first()
+        made = Run.objects.filter(flow=flow, sequence=flow.sequence, status=Run.Status.DONE)
+        run.previous = made.order_by("-revision").first()
     run.file_name = free_name(run)
     lease.write(lower=run.lower, upper=run.upper, start=run.start, previous=run.previous, file_name=run.file_name)
     return True

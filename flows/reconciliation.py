@@ -51,7 +51,8 @@ def reconcile(flows: "QuerySet[Flow]", since: date | None = None) -> Iterator[Da
     for flow in flows.select_related("profile_table__account").iterator(chunk_size=500):
         runs = (
             Run.objects.filter(flow=flow, purpose__in=Run.MOVES_POSITION)
-            .filter(status__in=[Run.Status.DONE, Run.Status.EMPTY, Run.Status.FAILED])
+            .filter(status__in=[Run.Status.DONE, Run.Status.EMPTY, Run.Status.FAILED, Run.Status.SKIPPED])
+            .exclude(status=Run.Status.SKIPPED, lower="")
             .exclude(upper="")
             .defer("manifest", "trace")
             .prefetch_related("deliveries__location__account")
@@ -71,13 +72,17 @@ def reconcile(flows: "QuerySet[Flow]", since: date | None = None) -> Iterator[Da
 
 def covered(run: Run, flow: Flow) -> bool:
     """Whether a run that made no file left its events to a later one that did."""
-    return run.status != Run.Status.DONE and run.lower != flow.position
+    return run.status not in {Run.Status.DONE, Run.Status.SKIPPED} and run.lower != flow.position
 
 
 def _compare(flow: Flow, day: date, runs: Iterable[Run], before: Run | None) -> tuple[Day, Run | None]:
     """The day's numbers and differences, and the last run that made a file."""
     found = Day(str(flow), day)
     for run in runs:
+        if run.status == Run.Status.SKIPPED:
+            found.note = f"{run.rows:,} events were left out by decision when the flow was resumed."
+            before = None
+            continue
         if not _count(found, run):
             # Its positions say nothing here, neither of its own window nor of the next one's start.
             before = None

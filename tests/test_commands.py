@@ -24,6 +24,7 @@ COMMANDS = {
     "verify": [],
     "rotate_secrets": ["--no-such-option"],
     "rebase_positions": ["--no-such-option"],
+    "reconcile": ["--no-such-option"],
 }
 
 

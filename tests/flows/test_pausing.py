@@ -9,6 +9,7 @@ from flows import pausing, pipeline, schedule
 from flows.errors import FlowError
 from flows.models import Flow, Run
 from flows.pausing import Missed, Resume
+from flows.reconciliation import reconcile
 from tests.flows.conftest import load_clicks, profiles_of, run_now
 
 
@@ -78,6 +79,10 @@ def test_resumed_without_what_came_in_meanwhile(paused, table):
     assert after(paused, []) == [[6]]
     assert days(Run.Status.SKIPPED) == [21, 22, 23, 23]
     assert Run.objects.filter(status=Run.Status.SKIPPED).order_by("pk").last().rows == 4
+    # Left out by decision, not lost: told, and no difference.
+    told = list(reconcile(Flow.objects.all()))
+    assert [day.differences for day in told] == [[], []]
+    assert told[-1].note == "4 events were left out by decision when the flow was resumed."
 
 
 def test_what_is_not_paused_cannot_be_resumed(flow):

@@ -303,6 +303,14 @@ def test_a_date_range_holds_the_events_of_its_moments_whatever_the_position(flow
     assert (after.position, after.sequence) == (before.position, before.sequence)
 
 
+def test_a_file_names_the_newest_finished_revision_of_the_one_before(flow, table):
+    first = run_now(flow)
+    rebuilt = pipeline.execute(reruns.rebuild(first).pk)
+    reruns.rebuild(first)  # opened, not made
+    previous = json.loads(run_now(flow).manifest)["previous"]
+    assert previous == {"sequence": 1, "name": rebuilt.file_name, "sha256": rebuilt.archive_sha256}
+
+
 def test_reruns_that_make_no_sense_are_refused_with_a_sentence(flow):
     now = timezone.now()
     with pytest.raises(FlowError, match="ends before it starts"):
