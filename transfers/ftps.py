@@ -245,8 +245,10 @@ class FtpsClient(Client):
 
     def _move(self, folder: str, old: str, new: str) -> None:
         self._enter(folder)
+        # A refusal here means that there is nothing to rename, so nothing must make room for it.
+        self.ftp.sendcmd(f"RNFR {old}")
         try:
-            self.ftp.rename(old, new)
+            self.ftp.voidcmd(f"RNTO {new}")
         except ftplib.error_perm:
             self.ftp.delete(new)
             self.ftp.rename(old, new)

@@ -6,6 +6,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import BinaryIO
 
 import gnupg
 from django.core.exceptions import ValidationError
@@ -83,14 +84,14 @@ def validate(keys: str) -> None:
         raise ValidationError({"pgp_keys": str(error)}) from None
 
 
-def encrypt(source: Path, keys: str, target: Path) -> None:
+def encrypt(source: BinaryIO, keys: str, target: Path) -> None:
     """Writes `target`, readable by each recipient alone, in constant memory; binary, not armoured. Raises TransferError.
 
     An archive is compressed already, so gpg does not try again.
     """
     with _keyring(keys) as (gpg, recipients):
         result = gpg.encrypt_file(
-            str(source),
+            source,
             [recipient.fingerprint for recipient in recipients],
             armor=False,
             always_trust=True,

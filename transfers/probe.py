@@ -42,6 +42,7 @@ class _Attempt:
         self.data = b"Connection test of the export portal. This file may be removed.\n"
         name = f"portal-test-{secrets.token_hex(6)}"
         self.temporary, self.final = f".{name}.part", f"{name}.txt"
+        self.renames = self.server.can_rename and not client.atomic
         self.present: str | None = None
         self.written_at = datetime.now(UTC)
 
@@ -70,6 +71,8 @@ class _Attempt:
 
     def log_in(self) -> str:
         self.client.log_in()
+        if self.server.protocol == Server.Protocol.S3:
+            raise _Skip("Each request carries the keys; the next steps show whether they are accepted.")
         return f"Logged in as {self.server.username}."
 
     def enter(self) -> str:
@@ -77,7 +80,7 @@ class _Attempt:
         return f"The {folder_name(self.folder)} is there."
 
     def write(self) -> str:
-        self.present = self.temporary if self.server.can_rename else self.final
+        self.present = self.temporary if self.renames else self.final
         self.written_at = datetime.now(UTC)
         self.client.write(io.BytesIO(self.data), len(self.data), self.folder, self.present)
         return f"{len(self.data)} bytes were written."
@@ -93,6 +96,8 @@ class _Attempt:
         return f"The server says {found} bytes, as written."
 
     def rename(self) -> str:
+        if self.client.atomic:
+            raise _Skip("A file appears there only when it is whole; nothing needs to be renamed.")
         if not self.server.can_rename:
             raise _Skip("Renaming is switched off for this server; files are written under their final name.")
         try:

@@ -5,6 +5,7 @@ import tempfile
 from collections.abc import Iterator
 from datetime import datetime
 from typing import Any
+from urllib.parse import urlsplit
 
 import boto3
 from boto3.exceptions import Boto3Error
@@ -157,7 +158,7 @@ class _Reader:
 def end_point(server: Server) -> str:
     host = server.host.strip().rstrip("/")
     url = host if "://" in host else f"https://{host}"
-    return f"{url}:{server.port}" if server.port else url
+    return f"{url}:{server.port}" if server.port and urlsplit(url).port is None else url
 
 
 def region(host: str) -> str:

@@ -73,6 +73,12 @@ class SecretField(models.TextField):  # type: ignore[type-arg]
         kwargs.setdefault("default", "")
         super().__init__(*args, **kwargs)
 
+    def pre_save(self, model_instance: models.Model, add: bool) -> Secret:
+        """Leaves a Secret on the instance too, so that one just saved is like one read back."""
+        secret = self.to_python(getattr(model_instance, self.attname))
+        setattr(model_instance, self.attname, secret)
+        return secret
+
     def get_prep_value(self, value: Any) -> str:
         return value.token if isinstance(value, Secret) else Secret.of(str(value or "")).token
 

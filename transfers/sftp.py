@@ -171,18 +171,21 @@ class SftpClient(Client):
             self.sftp.remove(posixpath.join(folder, name))
 
     def _move(self, folder: str, old: str, new: str) -> None:
-        """Renames over an existing file: at once where the server knows how, else after removing it."""
+        """Renames over an existing file: at once where the server knows how, else after removing it.
+
+        Nothing is removed for a file that is not there to be renamed.
+        """
         old, new = posixpath.join(folder, old), posixpath.join(folder, new)
         try:
             self.sftp.posix_rename(old, new)
             return
         except OSError as error:
-            if not self._alive() or isinstance(error, TimeoutError):
+            if not self._alive() or isinstance(error, TimeoutError | FileNotFoundError):
                 raise
         try:
             self.sftp.rename(old, new)
         except OSError as error:
-            if not self._alive() or isinstance(error, TimeoutError):
+            if not self._alive() or isinstance(error, TimeoutError | FileNotFoundError):
                 raise
             with contextlib.suppress(FileNotFoundError):
                 self.sftp.remove(new)

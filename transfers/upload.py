@@ -163,6 +163,8 @@ class Client:
             self._put(source, size, folder, temporary, name, progress)
             verified = self._verify(size, folder, temporary, name)
             if temporary != name:
+                # Once more, since the size check may have taken long: the temporary file may be somebody else's by now.
+                progress(size)
                 self.rename(folder, temporary, name)
         except BaseException:
             if not self.atomic:
