@@ -1,8 +1,10 @@
 """The shape of the log: one JSON object a line in production, readable lines in the demo; secrets never pass through it."""
 
+from typing import Any
+
 import structlog
 
-chain = [
+chain: list[Any] = [
     structlog.contextvars.merge_contextvars,
     structlog.stdlib.add_log_level,
     structlog.stdlib.add_logger_name,

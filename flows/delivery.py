@@ -15,9 +15,9 @@ import structlog
 from django.db import Error, transaction
 from django.db.models import Exists, F, OuterRef, Q
 from django.utils import timezone
+
 from transfers.client import Client, connect
 from transfers.errors import TransferError
-
 from transfers.models import Server
 
 from . import archives, manifest

@@ -1,7 +1,6 @@
 """What the commands share: finding what their arguments name, working in this process or through Celery, and telling the outcome."""
 
 import json
-import sys
 from collections.abc import Iterable
 from typing import Any
 
@@ -58,14 +57,14 @@ def failed(run: Run) -> bool:
     return run.status not in good or run.deliveries.exclude(status=Delivery.Status.DELIVERED).exists()
 
 
-def tell(runs: list[Run], *, as_json: bool, queued: bool = False) -> None:
-    """Prints the runs as a table, or one JSON object a line. Unless they were only queued, raises CommandError when one failed."""
+def tell(runs: list[Run], out: Any, *, as_json: bool, queued: bool = False) -> None:
+    """Writes the runs to `out` as a table, or one JSON object a line. Unless they were only queued, raises CommandError when one failed."""
     facts = [history.as_dict(Run.objects.select_related("flow__profile_table__account").get(pk=run.pk)) for run in runs]
     if as_json:
         for fact in facts:
-            print(json.dumps(fact, ensure_ascii=False))
+            out.write(json.dumps(fact, ensure_ascii=False) + "\n")
     else:
-        _table(facts)
+        Console(file=out, width=None if out.isatty() else 300).print(_table(facts))
     if queued:
         return
     faults = [_fault(fact) for run, fact in zip(runs, facts, strict=True) if failed(run)]
@@ -73,12 +72,12 @@ def tell(runs: list[Run], *, as_json: bool, queued: bool = False) -> None:
         raise CommandError("\n".join(faults))
 
 
-def _table(facts: list[dict[str, Any]]) -> None:
+def _table(facts: list[dict[str, Any]]) -> Table:
     table = Table("run", "flow", "status", "rows", "file", "deliveries")
     for fact in facts:
         sent = ", ".join(f"{entry['location']}: {entry['status']}" for entry in fact["deliveries"])
         table.add_row(str(fact["run"]), fact["flow"], fact["status"], str(fact["rows"] or 0), fact["file"] or "", sent)
-    Console(file=sys.stdout).print(table)
+    return table
 
 
 def _fault(fact: dict[str, Any]) -> str:

@@ -8,9 +8,9 @@ import structlog
 from django.conf import settings
 from django.db.models import Exists, OuterRef
 from django.utils import timezone
+
 from transfers.client import connect
 from transfers.errors import TransferError
-
 from transfers.models import Server
 
 from . import archives

@@ -64,7 +64,8 @@ def plan(flow: Flow) -> None:
 def _last_day(flow: Flow) -> date | None:
     """The newest export day that has a scheduled run."""
     scheduled = Run.objects.filter(flow=flow.pk, purpose=Run.Purpose.SCHEDULED)
-    return scheduled.aggregate(last=Max("export_day"))["last"]
+    last: date | None = scheduled.aggregate(last=Max("export_day"))["last"]
+    return last
 
 
 def follow_account_changes() -> None:

@@ -4,7 +4,7 @@ from django.db import migrations
 
 TABLES = [
     f"interactions_{name}event"
-    for name in "email sms print audience callcenter goal survey subscription complaint donotcontact".split()
+    for name in ["email", "sms", "print", "audience", "callcenter", "goal", "survey", "subscription", "complaint", "donotcontact"]
 ]
 
 

@@ -36,7 +36,7 @@ class Command(BaseCommand):
         doors.work([run], queue=False)
         if options["output"] and run.archive:
             self.copy(run, options["output"])
-        doors.tell([run], as_json=options["json"])
+        doors.tell([run], self.stdout, as_json=options["json"])
 
     def in_zone(self, value: datetime, flow: Flow) -> datetime:
         """A moment without an offset is in the account's time zone."""

@@ -33,7 +33,7 @@ class Command(BaseCommand):
             done = [self.again(run, options) for run in runs]
         except FlowError as error:
             raise CommandError(str(error)) from None
-        doors.tell(done, as_json=options["json"])
+        doors.tell(done, self.stdout, as_json=options["json"])
 
     def again(self, run: Run, options: dict[str, Any]) -> Run:
         if options["rebuild"]:

@@ -26,7 +26,7 @@ class Command(BaseCommand):
         except FlowError as error:
             raise CommandError(str(error)) from None
         doors.work(runs, queue=options["queue"])
-        doors.tell(runs, as_json=options["json"], queued=options["queue"])
+        doors.tell(runs, self.stdout, as_json=options["json"], queued=options["queue"])
 
     def chosen(self, options: dict[str, Any]) -> list[Flow]:
         names, account = options["flows"], options["account"]
