@@ -1,0 +1,117 @@
+"""The product's own processes, on Redis and on a folder of messages: beat ticks, workers execute and deliver, nobody else helps."""
+
+import os
+import signal
+import subprocess
+import sys
+import time
+from datetime import time as clock_time
+from datetime import timedelta
+from importlib import import_module
+from pathlib import Path
+
+import pytest
+from django.apps import apps
+from django.db import connection
+from django.utils import timezone
+from django_celery_beat.models import IntervalSchedule, PeriodicTask
+
+from flows import verify
+from flows.models import Delivery, Flow, Run
+from tests.flows.conftest import load_clicks
+from transfers.models import Location, Server
+
+ROOT = Path(__file__).resolve().parent.parent.parent
+KINDS = ["email_click", "email_sent", "sms_sent", "goal_webvisit", "survey_answer"]
+
+
+def database_url() -> str:
+    """The test database, for a process of its own."""
+    chosen = connection.settings_dict
+    if connection.vendor == "sqlite":
+        return f"sqlite:///{chosen['NAME']}"
+    return f"postgresql://{chosen['USER']}:{chosen['PASSWORD']}@{chosen['HOST']}:{chosen['PORT']}/{chosen['NAME']}"
+
+
+@pytest.fixture
+def start(tmp_path, settings):
+    """Starts Celery processes on the test database; all are stopped at the end."""
+    running = []
+
+    def celery(broker, *arguments):
+        environment = {
+            **os.environ,
+            "DATABASE_URL": database_url(),
+            "CELERY_BROKER_URL": broker,
+            "DATA_DIR": str(tmp_path),
+            "ARCHIVE_STORAGE_URL": f"file://{tmp_path / 'archives'}",
+            "WORK_DIR": str(tmp_path / "work"),
+            "FIELD_ENCRYPTION_KEYS": ",".join(settings.FIELD_ENCRYPTION_KEYS),
+            "SECRET_KEY": settings.SECRET_KEY,
+        }
+        command = [sys.executable, "-m", "celery", "-A", "actito_exports", *arguments, "--loglevel=INFO"]
+        with (tmp_path / f"celery-{len(running)}.log").open("wb") as log:
+            running.append(subprocess.Popen(command, cwd=ROOT, env=environment, stdout=log, stderr=log, start_new_session=True))
+        return running[-1]
+
+    yield celery
+    for process in running:
+        os.killpg(process.pid, signal.SIGTERM)
+    for process in running:
+        try:
+            process.wait(15)
+        except subprocess.TimeoutExpired:
+            os.killpg(process.pid, signal.SIGKILL)
+            process.wait()
+
+
+@pytest.fixture
+def flows(table, sshd):
+    """Active flows that are due now, to a folder of a real SSH server."""
+    server = Server.objects.create(account=table.account, name="ssh", **sshd.fields())
+    path, folder = sshd.new_folder()
+    location = Location.objects.create(account=table.account, name="daily", server=server, folder=folder, manifest=True)
+    location.path = path
+    for kind in KINDS:
+        flow = Flow.objects.create(profile_table=table, kind=kind, launch_time=clock_time(0), active=True)
+        flow.locations.add(location)
+    load_clicks(table, 1, 2, 3)
+    yesterday = timezone.now() - timedelta(days=1)
+    Flow.objects.update(active_since=yesterday, next_launch_at=timezone.now())
+    return location
+
+
+def wait_for(count, folder, tmp_path, seconds=90):
+    end = time.monotonic() + seconds
+    while time.monotonic() < end:
+        if Delivery.objects.filter(status=Delivery.Status.DELIVERED).count() >= count:
+            return
+        time.sleep(0.2)
+    logs = "\n".join(path.read_text()[-3000:] for path in tmp_path.glob("celery-*.log"))
+    pytest.fail(f"{sorted(folder.iterdir())}\n{list(Run.objects.values('status', 'error'))}\n{logs}")
+
+
+@pytest.fixture(params=["redis", "folder"])
+def broker(request):
+    return request.getfixturevalue("redis_url") if request.param == "redis" else "filesystem://"
+
+
+@pytest.mark.timeout(180)
+def test_beat_and_workers_alone_generate_and_deliver(broker, flows, start, tmp_path):
+    """With two beats, which send everything twice: still one run per flow and day."""
+    _periodic_tasks()
+    start(broker, "worker", "--concurrency=2")
+    for number in range(2):
+        start(broker, "beat", f"--pidfile={tmp_path}/beat-{number}.pid")
+    wait_for(len(KINDS), flows.path, tmp_path)
+    assert Run.objects.count() == len(KINDS)
+    assert Run.objects.filter(purpose=Run.Purpose.SCHEDULED, status=Run.Status.DONE, attempt=1).count() == len(KINDS)
+    assert sorted(path.name for path in flows.path.glob("*.zip")) == sorted(Run.objects.values_list("file_name", flat=True))
+    assert verify.main([str(flows.path)]) == 0
+
+
+def _periodic_tasks() -> None:
+    """The tasks of the migration, which emptying the tables between tests takes away, every two seconds."""
+    import_module("flows.migrations.0002_periodic_tasks").forwards(apps, None)
+    IntervalSchedule.objects.update(every=2, period="seconds")
+    assert PeriodicTask.objects.count() >= 4
