@@ -120,9 +120,12 @@ def seconds_to_launch() -> float:
 
 
 def waiting_for(seconds: float) -> str:
+    """What the progress display says beside the number of files delivered."""
     if seconds > 0:
         return f"launch in {seconds:.0f} s"
-    return "" if Run.objects.exists() else "beat's next round comes within a minute"
+    if made := Run.objects.filter(status=Run.Status.DONE).count():
+        return f"{made} made"
+    return "being made" if Run.objects.exists() else "beat's next round comes within a minute"
 
 
 def troubles(state: State) -> str:
