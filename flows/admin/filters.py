@@ -10,6 +10,7 @@ from accounts.models import Account
 from flows.models import Flow
 from flows.pages.states import STATE_CHOICES
 from interactions.kinds import KIND_CHOICES
+from transfers.models import Server
 
 
 class StateFilter(admin.SimpleListFilter):
@@ -50,6 +51,19 @@ class KindFilter(_PathFilter):
     def lookups(self, request: HttpRequest, model_admin: Any) -> list[tuple[str, str]]:
         used = set(Flow.objects.order_by().values_list("kind", flat=True).distinct())
         return [choice for choice in KIND_CHOICES if choice[0] in used]
+
+
+class ServerFilter(admin.SimpleListFilter):
+    title = "server"
+    parameter_name = "server"
+
+    def lookups(self, request: HttpRequest, model_admin: Any) -> list[tuple[str, str]]:
+        named = Server.objects.values_list("pk", "account__name", "name")
+        return [(str(pk), f"{account}/{name}") for pk, account, name in named]
+
+    def queryset(self, request: HttpRequest, queryset: QuerySet[Any]) -> QuerySet[Any]:
+        value = self.value() or ""
+        return queryset.filter(location__server=value) if value.isdecimal() else queryset
 
 
 class RunAccountFilter(AccountFilter):

@@ -136,14 +136,14 @@ class FlowAdmin(ButtonsMixin):
     def pause(self, request: HttpRequest, flow: Flow) -> str:
         flow.active = False
         flow.save()
-        return f"{flow} is paused. Its position is kept: once activated again, its next file holds all that came in between."
+        return f"The flow {flow} is paused. Its position is kept: once activated again, its next file holds all that came in between."
 
     def resume(self, request: HttpRequest, flow: Flow) -> str:
         if sentence := clash(flow, flow.locations.select_related("server")):
             raise Refused(sentence)
         flow.active = True
         flow.save()
-        return f"{flow} is active. Its next launch is {flow.next_launch_at:%Y-%m-%d %H:%M} UTC."
+        return f"The flow {flow} is active. Its next launch is {flow.next_launch_at:%Y-%m-%d %H:%M} UTC."
 
     def get_urls(self) -> list[Any]:
         view = self.admin_site.admin_view(self.range_page)

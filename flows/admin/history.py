@@ -20,7 +20,7 @@ from flows.pages.states import with_state
 from flows.templatetags.portal import chip, count, delivery_state, moment, size
 
 from .asking import ask_for_deliveries, ask_for_run, servers_of
-from .filters import DeliveryAccountFilter, DeliveryKindFilter, RunAccountFilter, RunKindFilter, StateFilter
+from .filters import DeliveryAccountFilter, DeliveryKindFilter, RunAccountFilter, RunKindFilter, ServerFilter, StateFilter
 
 
 class ReadOnly(ButtonsMixin):
@@ -173,15 +173,15 @@ class RunAdmin(ReadOnly):
     @transaction.atomic
     def try_again(self, request: HttpRequest, run: Run) -> str:
         ask_for_run(request, reruns.try_again(run))
-        return f"{run} waits for a worker again."
+        return f"The run {run} waits for a worker again."
 
     @transaction.atomic
     def deliver_again(self, request: HttpRequest, run: Run) -> str:
         deliveries = reruns.deliver_run_again(run)
         if not deliveries:
-            raise Refused(f"{run.flow} goes to no location. Add one to the flow, then deliver again.")
+            raise Refused(f"The flow {run.flow} goes to no location. Add one to the flow, then deliver again.")
         ask_for_deliveries(request, servers_of(deliveries))
-        return f"{run.file_name} is on its way again, to {', '.join(delivery.location.name for delivery in deliveries)}."
+        return f"The file {run.file_name} is on its way again, to {', '.join(delivery.location.name for delivery in deliveries)}."
 
     @transaction.atomic
     def rebuild(self, request: HttpRequest, run: Run) -> HttpResponse:
@@ -214,7 +214,7 @@ class DeliveryAdmin(ReadOnly):
         "status",
         DeliveryAccountFilter,
         DeliveryKindFilter,
-        ("location__server", admin.RelatedOnlyFieldListFilter),
+        ServerFilter,
         "run__export_day",
     ]
     list_select_related = ["run__flow__profile_table__account", "location__account"]
@@ -265,7 +265,7 @@ class DeliveryAdmin(ReadOnly):
     def deliver_again(self, request: HttpRequest, delivery: Delivery) -> str:
         sent = reruns.deliver_again(delivery)
         ask_for_deliveries(request, {sent.location.server_id})
-        return f"{delivery.run.file_name} is on its way again, to {delivery.location.name}."
+        return f"The file {delivery.run.file_name} is on its way again, to {delivery.location.name}."
 
     @admin.action(description="Deliver again", permissions=["rerun"])
     def action_deliver_again(self, request: HttpRequest, queryset: QuerySet[Delivery]) -> None:
