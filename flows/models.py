@@ -158,6 +158,7 @@ class Run(models.Model):
         COVERED = "covered", "Covered by a later run"
         PAUSED = "paused", "Kept while the flow is paused"
         SKIPPED = "skipped", "Left out by decision"
+        CANCELLED = "cancelled", "Cancelled"
         FAILED = "failed", "Failed"
 
     MOVES_POSITION = (Purpose.SCHEDULED, Purpose.MANUAL)
@@ -167,7 +168,7 @@ class Run(models.Model):
     purpose = models.CharField(max_length=9, choices=Purpose)
     export_day = models.DateField(help_text="The account's local date on which the run was due.")
     due_at = models.DateTimeField(help_text="The moment at which the run was due.")
-    status = models.CharField(max_length=7, choices=Status, default=Status.WAITING)
+    status = models.CharField(max_length=9, choices=Status, default=Status.WAITING)
     original = models.ForeignKey(
         "self",
         null=True,
@@ -187,6 +188,7 @@ class Run(models.Model):
     start = models.DateTimeField(null=True, blank=True)
     range_from = models.DateTimeField(null=True, blank=True)
     range_to = models.DateTimeField(null=True, blank=True)
+    backfill = models.ForeignKey("Backfill", null=True, blank=True, on_delete=models.SET_NULL, related_name="runs")
     deliver = models.BooleanField(default=True, help_text="No: the file is only kept for download.")
 
     attempt = models.PositiveIntegerField(default=0)
@@ -246,6 +248,24 @@ class Run(models.Model):
     @property
     def downloadable(self) -> bool:
         return bool(self.archive)
+
+
+class Backfill(models.Model):
+    """A person's request for the events of the days `first_day` to `last_day`, both included, in one file or one a day."""
+
+    flow = models.ForeignKey(Flow, on_delete=models.CASCADE, related_name="backfills")
+    first_day = models.DateField()
+    last_day = models.DateField()
+    per_day = models.BooleanField(default=False, help_text="One file for each day, instead of one for all.")
+    asked_by = models.CharField(max_length=150, blank=True)
+    asked_at = models.DateTimeField(auto_now_add=True)
+    cancelled_at = models.DateTimeField(null=True, blank=True)
+
+    class Meta:
+        ordering = ["-id"]
+
+    def __str__(self) -> str:
+        return f"{self.flow} {self.first_day} to {self.last_day}"
 
 
 class DeliveryQuerySet(models.QuerySet["Delivery"]):

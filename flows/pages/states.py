@@ -34,7 +34,7 @@ STATES: dict[str, State] = {
         State("paused", "Paused", "idle", "pause", "The flow is paused; support decides what becomes of this day's events."),
         State("skipped", "Left out", "idle", "forward", "By decision these events were left out of every file."),
         State("failed", "Failed", "bad", "cross", "The file could not be made. Support has been told, and no event is lost."),
-        State("cancelled", "Cancelled", "idle", "cross", "Support has cancelled sending this file."),
+        State("cancelled", "Cancelled", "idle", "cross", "Support has cancelled making or sending this file."),
     )
 }
 STATE_CHOICES = [(state.code, state.label) for state in STATES.values()]
@@ -55,6 +55,7 @@ def with_state(runs: QuerySet[Run]) -> QuerySet[Any]:
             When(status=Run.Status.COVERED, then=Value("covered")),
             When(status=Run.Status.PAUSED, then=Value("paused")),
             When(status=Run.Status.SKIPPED, then=Value("skipped")),
+            When(status=Run.Status.CANCELLED, then=Value("cancelled")),
             When(status=Run.Status.FAILED, then=Value("failed")),
             When(Exists(deliveries.filter(status=Delivery.Status.HELD)), then=Value("held")),
             When(Exists(deliveries.filter(status__in=_UNSENT, failures__gt=0)), then=Value("delayed")),
