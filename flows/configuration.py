@@ -11,6 +11,7 @@ from django.core.exceptions import ValidationError
 from django.db import transaction
 
 from accounts.models import Account, Attribute, ProfileTable
+from interactions.kinds import KINDS
 from transfers import keys
 from transfers.models import Location, Server
 from transfers.secrets import SecretError
@@ -19,7 +20,7 @@ from .clashes import first_clash
 from .configuration_changes import Change, difference, same, sentences, shown
 from .configuration_file import AccountEntry, ConfigurationError, Entry, FlowEntry, LocationEntry, TableEntry, read
 from .configuration_keys import closest
-from .models import Enrichment, Flow
+from .models import Enrichment, Flow, doubled
 
 
 def configure(path: Path) -> list[Change]:
@@ -142,6 +143,8 @@ class Application:
             if name not in known:
                 path = f"{entry.path}.enrichment[{place}]"
                 self.problems.append(f"{path}: {name!r} is not an attribute of the table {table}.{closest(name, known)}")
+            elif name in KINDS[entry.name].headers:
+                self.problems.append(f"{entry.path}.enrichment[{place}]: {doubled(name, KINDS[entry.name])}")
         return [known[name] for name in entry.enrichment if name in known]
 
     def _link(self, flow: Flow, locations: list[Location], created: bool) -> None:

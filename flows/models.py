@@ -128,6 +128,13 @@ class Enrichment(models.Model):
     def clean(self) -> None:
         if self.flow_id and self.attribute_id and self.attribute.profile_table_id != self.flow.profile_table_id:
             raise ValidationError({"attribute": "The attribute belongs to another profile table."})
+        if self.attribute_id and self.flow_id and self.attribute.name in self.flow.definition.headers:
+            raise ValidationError({"attribute": doubled(self.attribute.name, self.flow.definition)})
+
+
+def doubled(name: str, kind: Kind) -> str:
+    """Why an attribute named like a column of the kind cannot be its enrichment."""
+    return f"{name} is a column of {kind.code} already. Rename the attribute in the profile table to use it here."
 
 
 class RunQuerySet(models.QuerySet["Run"]):

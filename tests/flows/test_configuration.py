@@ -474,3 +474,13 @@ def test_a_secret_under_a_lost_key_is_simply_replaced(configure):
     Server.objects.update(password=type(Server.objects.get().password)("gAAAAA-not-ours"))
     assert configure(FULL) == ["server acme/acme-sftp: password changed"]
     assert Server.objects.get().password.reveal() == "first secret"
+
+
+def test_an_attribute_named_like_a_column_of_the_kind_is_no_enrichment(tmp_path):
+    text = FULL.replace('{name = "firstName", type = "text"}', '{name = "device", type = "text"}')
+    text = text.replace('enrichment = ["interests", "firstName"]', 'enrichment = ["interests", "device"]')
+    (tmp_path / "portal.toml").write_text(text)
+    with pytest.raises(CommandError) as caught:
+        call_command("configure", str(tmp_path / "portal.toml"))
+    assert "enrichment[1]: device is a column of email_click already. Rename the attribute" in str(caught.value)
+    assert Account.objects.count() == 0
