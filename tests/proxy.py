@@ -1,4 +1,4 @@
-"""A TCP proxy on loopback that cuts its connections at a byte, to stand between a client and a server."""
+"""A TCP proxy on loopback that cuts its connections at a byte, or goes silent there, to stand between a client and a server."""
 
 import contextlib
 import socket
@@ -6,11 +6,12 @@ import threading
 
 
 class Proxy:
-    """Forwards to `target`; after `cut_after` bytes towards the server every connection is reset."""
+    """Forwards to `target`; after `cut_after` bytes towards the server every connection is cut, or with `silent` left hanging."""
 
-    def __init__(self, target, cut_after=None):
+    def __init__(self, target, cut_after=None, *, silent=False):
         self.target = target
         self.left = cut_after
+        self.silent = silent
         self.pairs = []
         self.listener = socket.create_server(("127.0.0.1", 0))
         self.port = self.listener.getsockname()[1]
@@ -39,6 +40,8 @@ class Proxy:
                     block = block[: self.left]
                     self.left -= len(block)
                 sink.sendall(block)
+                if self.left == 0 and self.silent:
+                    return
                 if self.left == 0:
                     self.cut()
             sink.shutdown(socket.SHUT_WR)

@@ -31,19 +31,25 @@ class Cause:
 
 
 RETRY = "The portal tries again by itself"
+PREPOSITIONS = {"connect": "to", "log in": "to", "agree on a connection": "with", "fetch the host keys": "from"}
 
 
 def failure(server: Server, action: str, cause: Cause, folder: str | None = None) -> TransferError:
-    """A TransferError such as "Could not log in on ftp.acme.test:21 as acme: the password was refused. Check …"."""
+    """A TransferError such as "Could not log in to ftp.acme.test:21 as acme: the password was refused. Check …"."""
     user = f" as {server.username}" if server.username else ""
     place = "" if folder is None else f" in the {folder_name(folder)}"
     return TransferError(
-        f"Could not {action} on {address(server)}{user}{place}: {cause.text}. {cause.advice}", permanent=cause.permanent
+        f"Could not {action} {PREPOSITIONS.get(action, 'on')} {address(server)}{user}{place}: {cause.text}. {cause.advice}",
+        permanent=cause.permanent,
     )
 
 
 def address(server: Server) -> str:
-    return server.host if "://" in server.host else f"{server.host}:{server.effective_port}"
+    """Host and port as people write them: an IPv6 address in brackets, a URL as it is."""
+    if "://" in server.host:
+        return server.host
+    host = f"[{server.host}]" if ":" in server.host else server.host
+    return f"{host}:{server.effective_port}"
 
 
 def folder_name(folder: str) -> str:

@@ -115,6 +115,7 @@ class FtpsClient(Client):
             raise failure(server, "connect", cause) from None
         self.ftp = _Connection(server, self.timeout, context)
         self.home = "/"
+        self.at_home = True
         self.current: str | None = None
 
     def reach(self) -> None:
@@ -162,11 +163,13 @@ class FtpsClient(Client):
         """Changes to the folder, so that names are sent alone: the one form that every server understands."""
         if self.current == folder:
             return
-        if not folder.startswith("/") and self.current is not None:
-            self.ftp.cwd(self.home)
         self.current = None
+        if not folder.startswith("/") and not self.at_home:
+            self.ftp.cwd(self.home)
+            self.at_home = True
         if folder:
             self.ftp.cwd(folder)
+            self.at_home = False
         self.current = folder
 
     _check_folder = _enter

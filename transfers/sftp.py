@@ -19,7 +19,7 @@ from paramiko.ssh_exception import (
     SSHException,
 )
 
-from . import hostkeys, keys, pipelined, ssh
+from . import hostkeys, keys, login, pipelined, ssh
 from .errors import RETRY, Cause, TransferError, address, failure, folder_name, network_cause, shown
 from .models import Server
 from .upload import Client, Transmission
@@ -95,7 +95,7 @@ class SftpClient(Client):
             cause = Cause(text[0].lower() + text[1:].rstrip("."), advice or "Enter the key again.", permanent=True)
             raise failure(self.server, "log in", cause) from None
         with self.doing("log in"):
-            ssh.log_in(self.transport, self.server.username, self.password, key)
+            login.log_in(self.transport, self.server.username, self.password, key)
         with self.doing("open an SFTP session"):
             self._channel(0)
 
@@ -107,7 +107,9 @@ class SftpClient(Client):
         """The SFTP session of that number, over the one connection; opened when it is first asked for."""
         if number not in self.channels:
             assert self.transport is not None
-            client = paramiko.SFTPClient.from_transport(self.transport)
+            # paramiko waits without end for the answer to the request for SFTP.
+            with ssh.limited(self.transport):
+                client = paramiko.SFTPClient.from_transport(self.transport)
             assert client is not None
             # Without it a server that freezes in mid-file would be waited for without end.
             cast(paramiko.Channel, client.get_channel()).settimeout(self.timeout)

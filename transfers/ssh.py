@@ -1,14 +1,15 @@
-"""The SSH connection beneath SFTP: transport, choice of algorithms, and log-in. Nothing is taken from the worker's home or agent."""
+"""The SSH connection beneath SFTP: transport, choice of algorithms, and keys. Nothing is taken from the worker's home or agent."""
 
 import io
-from collections.abc import Sequence
+import threading
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 
 import paramiko
 from cryptography.hazmat.primitives.asymmetric import ec, ed25519, rsa
 from django.conf import settings
-from paramiko.ssh_exception import AuthenticationException, BadAuthenticationType
 
-from . import keys
+from . import keys, login
 from .models import Server
 from .network import open_socket
 
@@ -25,8 +26,7 @@ def timeout() -> float:
 
 def reach(server: Server) -> paramiko.Transport:
     """A TCP connection ready for the handshake. Raises OSError."""
-    # Unlike the plain Transport this one asks for the log-in service once, and not before each method; some servers insist.
-    transport = paramiko.ServiceRequestingTransport(open_socket(server, timeout()))
+    transport = login.Transport(open_socket(server, timeout()))
     transport.banner_timeout = transport.auth_timeout = transport.channel_timeout = transport.handshake_timeout = timeout()
     transport.daemon = True
     options = transport.get_security_options()
@@ -72,29 +72,23 @@ def paramiko_key(text: str, passphrase: str) -> paramiko.PKey:
     return reader.from_private_key(io.StringIO(keys.openssh(key)))
 
 
-def log_in(transport: paramiko.Transport, username: str, password: str, key: paramiko.PKey | None) -> None:
-    """Logs in with the key, the password (asked for plainly or by keyboard-interactive), or both where the server wants both.
+@contextmanager
+def limited(transport: paramiko.Transport) -> Iterator[None]:
+    """Closes the connection when what is done within takes longer than the time-out, and raises TimeoutError."""
+    late = threading.Event()
 
-    Raises AuthenticationException when the server accepts none, SSHException or EOFError when the connection fails.
-    """
-    left: list[str] | None = None
-    if key is not None:
-        try:
-            left = transport.auth_publickey(username, key)
-            if not left:
-                return
-        except AuthenticationException:
-            if not password:
-                raise
-    if not password:
-        raise BadAuthenticationType("More than the key is asked for.", left or [])
+    def give_up() -> None:
+        late.set()
+        transport.close()
+
+    timer = threading.Timer(timeout(), give_up)
+    timer.daemon = True
+    timer.start()
     try:
-        left = transport.auth_password(username, password, fallback=False) if left is None or "password" in left else left
-    except BadAuthenticationType as error:
-        left = error.allowed_types
-        if "keyboard-interactive" not in left:
-            raise
-    if left:
-        left = transport.auth_interactive(username, lambda title, notes, prompts: [password] * len(prompts))
-    if left:
-        raise BadAuthenticationType("More is asked for.", left)
+        yield
+    except (OSError, EOFError, paramiko.SSHException) as error:
+        if late.is_set():
+            raise TimeoutError from error
+        raise
+    finally:
+        timer.cancel()

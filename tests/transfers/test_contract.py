@@ -2,13 +2,13 @@
 
 import io
 import os
+import tracemalloc
 
 import pytest
 
 from transfers.client import connect
-from transfers.errors import TransferError
 
-from .conftest import send
+from .conftest import names, send
 
 DATA = os.urandom(3_000_017)
 
@@ -42,6 +42,20 @@ def test_the_folder_may_be_relative_to_the_one_after_log_in(running, row):
     send(row(running), local.name, "a.zip", b"abc")
     send(row(running), local.name + "/", "b.zip", b"abc")
     assert sorted(path.name for path in local.iterdir()) == ["a.zip", "b.zip"]
+
+
+def test_a_folder_that_cannot_be_entered_does_not_lead_the_next_one_astray(running, row, refused):
+    first, _ = running.new_folder()
+    second, remote = running.new_folder()
+    with connect(row(running)) as client:
+        put = lambda folder: client.upload(io.BytesIO(b"abc"), 3, folder, "a.zip", lambda count: None)  # noqa: E731
+        assert put(remote) is True
+        refused(put, "/no/such/folder")
+        assert put(first.name) is True
+        refused(put, "no/such/folder")
+        assert put("") is True
+    assert names(first) == names(second) == ["a.zip"]
+    (running.root / "a.zip").unlink()
 
 
 def test_an_existing_file_is_replaced(running, row):
@@ -81,35 +95,26 @@ def test_size_read_and_remove(running, row):
     assert list(local.iterdir()) == []
 
 
-def test_a_wrong_password_is_refused(running, row):
-    with pytest.raises(TransferError) as caught:
-        send(row(running, password="something else"), "", "a.zip", b"abc")
-    assert caught.value.permanent
-    text = str(caught.value)
-    assert text.startswith(f"Could not log in on 127.0.0.1:{running.port} as {running.username}: the server refused")
-    assert "something else" not in text
+def test_a_wrong_password_is_refused(running, row, refused):
+    error = refused(send, row(running, password="something else"), "", "a.zip", b"abc")
+    assert error.permanent
+    assert str(error).startswith(f"Could not log in to 127.0.0.1:{running.port} as {running.username}: the server refused")
 
 
-def test_a_missing_folder_is_named(running, row):
-    with pytest.raises(TransferError) as caught:
-        send(row(running), "no/such/folder", "a.zip", b"abc")
-    text = str(caught.value)
-    assert text.startswith(
-        f"Could not write a.zip on 127.0.0.1:{running.port} as {running.username} in the folder no/such/folder: the folder"
-    ), text
-    assert "does not exist" in text
-    assert text.endswith("Create it on the server, or correct the folder of the location.")
-    assert caught.value.permanent
+def test_a_missing_folder_is_named(running, row, refused):
+    error = refused(send, row(running), "no/such/folder", "a.zip", b"abc")
+    place = f"127.0.0.1:{running.port} as {running.username} in the folder no/such/folder"
+    assert str(error).startswith(f"Could not write a.zip on {place}: the folder no/such/folder does not exist")
+    assert str(error).endswith("Create it on the server, or correct the folder of the location.")
+    assert error.permanent
 
 
-def test_a_folder_that_is_read_only_is_named(running, row):
+def test_a_folder_that_is_read_only_is_named(running, row, refused):
     local, remote = running.new_folder(mode=0o555)
-    with pytest.raises(TransferError) as caught:
-        send(row(running), remote, "a.zip", b"abc")
-    text = str(caught.value)
-    assert f"in the folder {remote}: the server gives no permission" in text
-    assert caught.value.permanent
-    assert list(local.iterdir()) == []
+    error = refused(send, row(running), remote, "a.zip", b"abc")
+    assert f"in the folder {remote}: the server gives no permission" in str(error)
+    assert error.permanent
+    assert names(local) == []
 
 
 def test_progress_that_raises_ends_the_upload_and_removes_the_temporary_file(running, row):
@@ -126,20 +131,55 @@ def test_progress_that_raises_ends_the_upload_and_removes_the_temporary_file(run
     assert list(local.iterdir()) == []
 
 
-def test_a_server_that_is_down(row, sshd, vsftpd):
-    for running in (sshd, vsftpd):
-        with pytest.raises(TransferError) as caught:
-            send(row(running, port=1), "", "a.zip", b"abc")
-        assert str(caught.value) == (
-            f"Could not connect on 127.0.0.1:1 as {running.username}: nothing listens at that port. "
-            "Check host and port, and whether the server runs. The portal tries again by itself."
-        )
-        assert not caught.value.permanent
+@pytest.mark.parametrize("name", ["sshd", "vsftpd", "vsftpd_implicit"])
+def test_a_server_that_is_down(name, request, row, refused):
+    running = request.getfixturevalue(name)
+    error = refused(send, row(running, port=1), "", "a.zip", b"abc")
+    assert str(error) == (
+        f"Could not connect to 127.0.0.1:1 as {running.username}: nothing listens at that port. "
+        "Check host and port, and whether the server runs. The portal tries again by itself."
+    )
+    assert not error.permanent
 
 
-def test_a_name_that_cannot_be_resolved(row, sshd, vsftpd):
+@pytest.mark.parametrize("name", ["sshd", "vsftpd", "vsftpd_implicit"])
+def test_a_name_that_cannot_be_resolved(name, request, row, refused):
+    running = request.getfixturevalue(name)
+    error = refused(send, row(running, host="nowhere.invalid"), "", "a.zip", b"abc")
+    assert str(error) == (
+        f"Could not connect to nowhere.invalid:{running.port} as {running.username}: the host name cannot be resolved to an "
+        "address. Check the server's host for a typing error. The portal tries again by itself."
+    )
+    assert not error.permanent
+
+
+def test_the_memory_of_an_upload_does_not_grow_with_the_file(sshd, vsftpd, row):
+    """What Python holds at its peak, for a file ten times as large as another."""
+
+    class Zeros(io.RawIOBase):
+        at = 0
+
+        def tell(self):
+            return self.at
+
+        def seek(self, offset, whence=0):
+            self.at = offset
+            return offset
+
+        def read(self, length=-1):
+            self.at += length
+            return bytes(length)
+
+    def peak(client, remote, size):
+        tracemalloc.start()
+        assert client.upload(Zeros(), size, remote, "a.zip", lambda count: None) is True
+        found = tracemalloc.get_traced_memory()[1]
+        tracemalloc.stop()
+        return found
+
     for running in (sshd, vsftpd):
-        with pytest.raises(TransferError) as caught:
-            send(row(running, host="nowhere.invalid"), "", "a.zip", b"abc")
-        assert "the host name cannot be resolved to an address" in str(caught.value)
-        assert not caught.value.permanent
+        _, remote = running.new_folder()
+        with connect(row(running)) as client:
+            small, large = (peak(client, remote, size) for size in (12_000_000, 120_000_000))
+        assert large < small + 8 * 2**20
+        assert large < 32 * 2**20

@@ -6,8 +6,10 @@ import shutil
 import signal
 import subprocess
 import threading
+import time
 from concurrent.futures import ThreadPoolExecutor
 
+import paramiko
 import pytest
 
 from tests.proxy import Proxy
@@ -106,6 +108,31 @@ def test_a_connection_that_is_cut_before_the_log_in_is_done(sshd, row, refused, 
     assert str(error).startswith("Could not ")
     assert f"127.0.0.1:{proxy.port} as {sshd.username}" in str(error)
     assert not error.permanent
+
+
+@pytest.mark.parametrize("silent_after", [0, 10, 500, *range(1000, 2000, 100)])
+def test_a_server_that_falls_silent_before_the_log_in_is_done(sshd, row, refused, settings, silent_after):
+    settings.TRANSFER_TIMEOUT = 2
+    start = time.monotonic()
+    with Proxy(sshd.port, cut_after=silent_after, silent=True) as proxy:
+        error = refused(send, row(sshd, port=proxy.port), "", "a.zip", b"abc")
+    assert f"127.0.0.1:{proxy.port} as {sshd.username}" in str(error)
+    assert not error.permanent
+    assert time.monotonic() - start < 15
+
+
+def test_an_answer_to_the_log_in_that_comes_at_once_is_not_missed(sshd, row, monkeypatch):
+    """Widens the gap in which paramiko itself would lose the answer."""
+    original = paramiko.Transport._send_message
+
+    def slow(self, message):
+        original(self, message)
+        if message.asbytes()[:1] == b"\x32":  # SSH_MSG_USERAUTH_REQUEST
+            time.sleep(1)
+
+    monkeypatch.setattr(paramiko.Transport, "_send_message", slow)
+    _, remote = sshd.new_folder()
+    assert send(row(sshd), remote, "a.zip", b"abc") is True
 
 
 def test_a_source_that_cannot_be_read_is_not_blamed_on_the_server(running, row):

@@ -19,7 +19,7 @@ def test_an_unknown_ca(name, request, row, refused):
     error = refused(send, row(running, ca_certificate=""), "", "a.zip", b"abc")
     assert error.permanent
     assert str(error) == (
-        f"Could not agree on a connection on 127.0.0.1:{running.port} as {running.username}: its certificate comes from a CA "
+        f"Could not agree on a connection with 127.0.0.1:{running.port} as {running.username}: its certificate comes from a CA "
         "that is not known here. Enter the PEM of that CA at the server, if its people confirm it."
     )
 
@@ -91,7 +91,7 @@ def test_explicit_where_the_server_is_implicit(vsftpd_implicit, row, refused, se
 def test_an_ssh_server_behind_the_port(sshd, row, refused, certificates, settings):
     settings.TRANSFER_TIMEOUT = 2
     error = refused(send, row(sshd, protocol="ftps"), "", "a.zip", b"abc")
-    assert str(error).startswith(f"Could not connect on 127.0.0.1:{sshd.port} as {sshd.username}: ")
+    assert str(error).startswith(f"Could not connect to 127.0.0.1:{sshd.port} as {sshd.username}: ")
 
 
 def test_a_foreign_passive_address_is_passed_over_unless_it_is_trusted(

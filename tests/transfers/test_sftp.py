@@ -68,7 +68,7 @@ def test_fetching_gives_one_key_of_each_type(sshd, row, host_key_files):
 
 def test_fetching_from_a_port_without_ssh_says_so(vsftpd, row, refused):
     error = refused(hostkeys.fetch, row(vsftpd, protocol="sftp"))
-    assert str(error).startswith(f"Could not fetch the host keys on 127.0.0.1:{vsftpd.port} as {vsftpd.username}: ")
+    assert str(error).startswith(f"Could not fetch the host keys from 127.0.0.1:{vsftpd.port} as {vsftpd.username}: ")
 
 
 def test_lines_of_known_hosts_are_read(host_key_files):
@@ -166,7 +166,7 @@ def test_a_key_that_is_not_let_in(sshd, row, refused):
     error = refused(send, row(sshd, password="", private_key=private), "", "a.zip", b"abc")
     assert error.permanent
     assert str(error) == (
-        f"Could not log in on 127.0.0.1:{sshd.port} as {sshd.username}: the server refused the user name or the key. "
+        f"Could not log in to 127.0.0.1:{sshd.port} as {sshd.username}: the server refused the user name or the key. "
         "Check both with the server's people; a public key must be in the user's authorized_keys there."
     )
 
@@ -184,7 +184,7 @@ def test_an_encrypted_key_without_its_passphrase(sshd, row, refused, tmp_path, p
     subprocess.run(["ssh-keygen", "-q", "-t", "rsa", "-m", form, "-f", path, "-N", "right words"], check=True)
     error = refused(send, row(sshd, private_key=path.read_text(), passphrase=passphrase), "", "a.zip", b"abc")
     assert error.permanent
-    assert str(error) == f"Could not log in on 127.0.0.1:{sshd.port} as {sshd.username}: {cause}"
+    assert str(error) == f"Could not log in to 127.0.0.1:{sshd.port} as {sshd.username}: {cause}"
 
 
 @pytest.mark.parametrize(
