@@ -1,0 +1,1 @@
+"""What an engineer would use instead, each as its own documentation shows it."""
