@@ -92,18 +92,18 @@ class Server(models.Model):
     def _clean_identity(self) -> None:
         """Brings what identifies the server into the form that is compared with. Raises ValidationError."""
         # These know the model, so the model cannot know them at its start.
-        from . import ftps, hostkeys
+        from . import ftp_connection, hostkeys
 
         try:
             self.host_keys = "\n".join(hostkeys.lines(self.host_keys))
         except ValueError as error:
             raise ValidationError({"host_keys": str(error)}) from None
-        if self.pinned_certificate and len(ftps.digits(self.pinned_certificate)) != 64:
+        if self.pinned_certificate and len(ftp_connection.digits(self.pinned_certificate)) != 64:
             raise ValidationError(
                 {"pinned_certificate": "Enter the 64 hexadecimal digits of the SHA-256, with or without colons."}
             )
         try:
-            ftps.trust(self)
+            ftp_connection.trust(self)
         except ValueError as error:
             raise ValidationError({"ca_certificate": str(error)}) from None
 

@@ -25,7 +25,7 @@ from paramiko.sftp import (
 )
 from paramiko.sftp_attr import SFTPAttributes
 
-from .upload import Transmission
+from .transmission import Transmission
 
 # Bytes of one request: with its head it fits one packet of 32 KiB, the least that servers must take.
 REQUEST = 32 * 1024 - 512

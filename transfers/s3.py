@@ -22,7 +22,8 @@ from botocore.exceptions import (
 
 from .errors import RETRY, Cause, network_cause, shown
 from .models import Server
-from .upload import Client, Transmission
+from .transmission import Transmission
+from .upload import Client
 
 PART = 16 * 1024 * 1024
 READ = 256 * 1024

@@ -22,7 +22,8 @@ from paramiko.ssh_exception import (
 from . import hostkeys, keys, login, pipelined, ssh
 from .errors import RETRY, Cause, TransferError, address, failure, folder_name, network_cause, shown
 from .models import Server
-from .upload import Client, Transmission
+from .transmission import Transmission
+from .upload import Client
 
 # From this size on further channels are opened: they cost three round trips.
 SEVERAL_FROM = 8 * 1024 * 1024
