@@ -33,13 +33,21 @@ def findings() -> list[Finding]:
     overdue = Flow.objects.filter(active=True, next_launch_at__lt=now - OVERDUE).count()
     asked = FlowRequest.objects.filter(status=FlowRequest.Status.OPEN).count()
     return [
-        _finding(failed, "failed runs", f"{runs}?state=failed", "bad", "cross"),
-        _finding(held, "held deliveries", f"{deliveries}?status__exact=held", "warn", "pause"),
-        _finding(delayed, "delayed deliveries", f"{deliveries}?status__exact=waiting", "warn", "clock"),
-        _finding(overdue, "overdue flows", f"{flows}?active__exact=1&o=5", "bad", "clock"),
-        _finding(asked, "open requests", f"{reverse('admin:flows_flowrequest_changelist')}?status__exact=open", "busy", "clock"),
+        _finding(failed, "failed run", "failed runs", f"{runs}?state=failed", "bad", "cross"),
+        _finding(held, "held delivery", "held deliveries", f"{deliveries}?status__exact=held", "warn", "pause"),
+        _finding(delayed, "delayed delivery", "delayed deliveries", f"{deliveries}?status__exact=waiting", "warn", "clock"),
+        _finding(overdue, "overdue flow", "overdue flows", f"{flows}?active__exact=1&o=5", "bad", "clock"),
+        _finding(
+            asked,
+            "open request",
+            "open requests",
+            f"{reverse('admin:flows_flowrequest_changelist')}?status__exact=open",
+            "busy",
+            "clock",
+        ),
     ]
 
 
-def _finding(count: int, word: str, url: str, tone: str, icon: str) -> Finding:
+def _finding(count: int, one: str, many: str, url: str, tone: str, icon: str) -> Finding:
+    word = one if count == 1 else many
     return Finding(count, word, url, tone, icon) if count else Finding(0, word, url, "good", "check")

@@ -238,7 +238,7 @@ def test_buttons_need_their_permission_a_token_and_post(scene, as_, queue):
 
 def test_a_request_is_granted_once(scene, press, as_):
     asked = FlowRequest.objects.create(profile_table=scene.customers, kind="sms_delivered", asked_by=scene.users["manager"])
-    assert "1 open requests" in words(as_("support").get("/admin/"))
+    assert "1 open request" in words(as_("support").get("/admin/"))
     answer = press("flows/flowrequest", asked, "make_flow")
     flow = Flow.objects.get(kind="sms_delivered")
     assert (flow.active, flow.launch_time.isoformat(), flow.locations.count()) == (False, "02:00:00", 0)
@@ -250,10 +250,10 @@ def test_a_request_is_granted_once(scene, press, as_):
 
 def test_the_first_page_tells_what_needs_a_look(scene, as_):
     text = words(as_("support").get("/admin/"))
-    assert "1 failed runs 1 held deliveries 1 delayed deliveries 0 overdue flows 0 open requests" in text
+    assert "1 failed run 1 held delivery 1 delayed delivery 0 overdue flows 0 open requests" in text
     assert "Beat has not sent a tick yet" in text
     Flow.objects.filter(pk=scene.clicks.pk).update(next_launch_at=scenes.NOW - timedelta(hours=1))
-    assert "1 overdue flows" in words(as_("support").get("/admin/"))
+    assert "1 overdue flow" in words(as_("support").get("/admin/"))
     assert "Is it healthy?" not in words(as_("staff").get("/admin/"))
 
 
