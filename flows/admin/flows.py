@@ -12,9 +12,9 @@ from django.urls import path, reverse
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
 
-from accounts.buttons import Button, ButtonsMixin, Refused
+from accounts.buttons import Button, Refused
 from accounts.models import Attribute
-from flows import reruns, schedule
+from flows import backfill, reruns, schedule
 from flows.clashes import clash
 from flows.errors import FlowError
 from flows.models import Delivery, Enrichment, Flow, Run
@@ -23,8 +23,10 @@ from flows.templatetags.portal import chip, moment
 from transfers.models import Location
 
 from .asking import ask_for_run
+from .backfills import BackfillForm
 from .filters import AccountFilter, KindFilter
 from .forms import FlowForm, RangeForm
+from .pausing import PausingMixin, resume_url
 
 
 class EnrichmentInline(admin.TabularInline):  # type: ignore[type-arg]
@@ -46,7 +48,7 @@ class EnrichmentInline(admin.TabularInline):  # type: ignore[type-arg]
 
 
 @admin.register(Flow)
-class FlowAdmin(ButtonsMixin):
+class FlowAdmin(PausingMixin):
     form = FlowForm
     list_display = ["__str__", "active", "last_state", "last_delivered", "next_launch", "goes_to"]
     list_filter = ["active", AccountFilter, KindFilter]
@@ -57,9 +59,9 @@ class FlowAdmin(ButtonsMixin):
     readonly_fields = ["next_launch", "files_made", "last_state"]
     refusals = (Refused, FlowError)
     buttons = (
-        Button("run_now", "Run now", lambda flow: bool(flow.position), "Run now."),
-        Button("pause", "Pause", lambda flow: flow.active, "Paused."),
-        Button("resume", "Activate", lambda flow: not flow.active, "Activated."),
+        Button("run_now", "Run now", lambda flow: bool(flow.position) and not flow.paused_at, "Run now."),
+        Button("pause", "Pause", lambda flow: flow.active and not flow.paused_at, "Paused."),
+        Button("activate", "Activate", lambda flow: not flow.active, "Activated."),
     )
     fieldsets = [
         (None, {"fields": ["profile_table", "kind", "active", "launch_time", "locations"]}),
@@ -99,6 +101,8 @@ class FlowAdmin(ButtonsMixin):
     def next_launch(self, flow: Flow) -> str | SafeString:
         if flow.next_launch_at is None:
             return "Not active"
+        if flow.paused_at:
+            return format_html("Paused since {}", moment(flow.paused_at, flow.account.zone))
         return format_html(
             '{} <span class="quiet-line">{}</span>', moment(flow.next_launch_at, flow.account.zone), flow.account.time_zone
         )
@@ -133,12 +137,7 @@ class FlowAdmin(ButtonsMixin):
         self.done(request, flow, button, f"Run {run.pk} of {flow} is open and waits for a worker.")
         return redirect("admin:flows_run_change", run.pk)
 
-    def pause(self, request: HttpRequest, flow: Flow) -> str:
-        flow.active = False
-        flow.save()
-        return f"The flow {flow} is paused. Its position is kept: once activated again, its next file holds all that came in between."
-
-    def resume(self, request: HttpRequest, flow: Flow) -> str:
+    def activate(self, request: HttpRequest, flow: Flow) -> str:
         if sentence := clash(flow, flow.locations.select_related("server")):
             raise Refused(sentence)
         flow.active = True
@@ -146,16 +145,48 @@ class FlowAdmin(ButtonsMixin):
         return f"The flow {flow} is active. Its next launch is {flow.next_launch_at:%Y-%m-%d %H:%M} UTC."
 
     def get_urls(self) -> list[Any]:
-        view = self.admin_site.admin_view(self.range_page)
-        return [path("<path:object_id>/range/", view, name="flows_flow_range"), *super().get_urls()]
+        pages = (("range", self.range_page), ("backfill", self.backfill_page))
+        own = [
+            path(f"<path:object_id>/{name}/", self.admin_site.admin_view(view), name=f"flows_flow_{name}") for name, view in pages
+        ]
+        return [*own, *super().get_urls()]
 
-    def range_page(self, request: HttpRequest, object_id: str) -> HttpResponse:
-        """A one-shot file of the events of a range, in the account's zone."""
-        flow = self.get_object(request, object_id)
+    def _flow_to_change(self, request: HttpRequest, object_id: str) -> Flow:
+        flow: Flow | None = self.get_object(request, object_id)
         if flow is None:
             raise Http404
         if not self.may_press(request, flow):
             raise PermissionDenied
+        return flow
+
+    def backfill_page(self, request: HttpRequest, object_id: str) -> HttpResponse:
+        """Files of the events of past days, one for all or one a day."""
+        flow = self._flow_to_change(request, object_id)
+        form = BackfillForm(request.POST or None)
+        if request.method == "POST" and form.is_valid():
+            days = form.cleaned_data
+            try:
+                with transaction.atomic():
+                    asked = backfill.request(
+                        flow,
+                        days["first_day"],
+                        days["last_day"],
+                        per_day=days["per_day"],
+                        deliver=days["deliver"],
+                        asked_by=request.user.get_username(),
+                    )
+                    for run in asked.runs.all():
+                        ask_for_run(request, run)
+            except FlowError as error:
+                form.add_error(None, str(error))
+            else:
+                self.done(request, flow, Button("backfill", "Backfill", note="Backfill."), f"{asked}: the files are being made.")
+                return redirect("admin:flows_backfill_change", asked.pk)
+        return self.ask(request, flow, "admin/backfill.html", "Backfill", form=form, zone=flow.account.time_zone)
+
+    def range_page(self, request: HttpRequest, object_id: str) -> HttpResponse:
+        """A one-shot file of the events of a range, in the account's zone."""
+        flow = self._flow_to_change(request, object_id)
         form = RangeForm(request.POST or None, flow)
         if request.method == "POST" and form.is_valid():
             try:
@@ -172,5 +203,10 @@ class FlowAdmin(ButtonsMixin):
             runs = f"{reverse('admin:flows_run_changelist')}?flow__id__exact={flow.pk}"
             context["links"] = [{"label": "Runs", "url": runs}]
             if self.may_press(request, flow):
-                context["links"].insert(0, {"label": "Date range…", "url": reverse("admin:flows_flow_range", args=[flow.pk])})
+                pages = [("Date range…", "range"), ("Backfill…", "backfill")]
+                context["links"][:0] = [
+                    {"label": label, "url": reverse(f"admin:flows_flow_{name}", args=[flow.pk])} for label, name in pages
+                ]
+                if flow.paused_at:
+                    context["links"].insert(0, {"label": "Resume…", "url": resume_url(flow.pk)})
         return super().render_change_form(request, context, *args, **kwargs)

@@ -9,7 +9,7 @@ from django.db import connection
 from django.test import Client
 from django.test.utils import CaptureQueriesContext
 
-from flows.models import Delivery, Flow, FlowRequest, Run
+from flows.models import Backfill, Delivery, Flow, FlowRequest, Run
 from tests.pages import scene as scenes
 from tests.pages.test_history import words
 
@@ -48,22 +48,53 @@ def test_a_flow_never_activated_cannot_run_now(scene, press, queue):
     assert (Run.objects.count(), queue()) == (before, [])
 
 
-def test_pause_and_activate_keep_the_position(scene, press):
+def test_pause_and_resume_ask_what_becomes_of_the_missed_days(scene, press, as_, queue, django_capture_on_commit_callbacks):
     before = scene.clicks.position
-    assert "acme/customers/email_click is paused. Its position is kept" in words(press("flows/flow", scene.clicks, "pause"))
+    answer = words(press("flows/flow", scene.clicks, "pause"))
+    assert "acme/customers/email_click is paused. Its missed days are recorded" in answer
     scene.clicks.refresh_from_db()
-    assert (scene.clicks.active, scene.clicks.next_launch_at, scene.clicks.position) == (False, None, before)
-    answer = words(press("flows/flow", scene.clicks, "resume"))
-    assert "acme/customers/email_click is active. Its next launch is 2026-11-24 01:00 UTC." in answer
-    scene.clicks.refresh_from_db()
-    assert (scene.clicks.active, scene.clicks.position) == (True, before)
+    assert (scene.clicks.active, bool(scene.clicks.paused_at), scene.clicks.position) == (True, True, before)
+    page = f"/admin/flows/flow/resume/?flows={scene.clicks.pk}"
+    assert f'href="{page}"' in as_("support").get(f"/admin/flows/flow/{scene.clicks.pk}/change/").content.decode()
+    assert "since then" in words(as_("support").get(page))
+    assert as_("support").post(page, {"how": "nothing"}).status_code == 200
+    with django_capture_on_commit_callbacks(execute=True):
+        answer = as_("support").post(page, {"how": "together"}, follow=True)
+    assert "acme/customers/email_click is resumed: one file with all of them." in words(answer)
+    run = Run.objects.order_by("pk").last()
+    assert (run.purpose, run.status, queue()) == ("manual", "waiting", [(EXECUTE, [run.pk])])
+    assert "no flow is paused" in words(as_("support").get(page, follow=True))
+
+
+def test_a_list_of_flows_is_paused_and_resumed(scene, as_):
+    def act(name):
+        data = {"action": name, "_selected_action": [flow.pk for flow in Flow.objects.all()]}
+        return words(as_("support").post("/admin/flows/flow/", data, follow=True))
+
+    active = Flow.objects.filter(active=True).count()
+    assert f"Flows paused: {active}." in act("pause_chosen")
+    assert Flow.objects.filter(paused_at__isnull=False).count() == active
+    assert "What becomes of these events" in act("resume_chosen")
+
+
+def test_a_backfill_is_asked_for_followed_and_cancelled(scene, as_, press):
+    page = f"/admin/flows/flow/{scene.clicks.pk}/backfill/"
+    days = {"first_day": "2026-11-01", "last_day": "2026-11-03", "per_day": "on"}
+    answer = words(as_("support").post(page, {**days, "last_day": "2026-10-01"}))
+    assert "The last day lies before the first." in answer
+    answer = words(as_("support").post(page, days, follow=True))
+    assert "0 of 3 files" in answer
+    asked = Backfill.objects.get()
+    assert (asked.per_day, asked.asked_by, asked.runs.count()) == (True, "support", 3)
+    assert "3 files are cancelled." in words(press("flows/backfill", asked, "cancel"))
+    assert "3 of 3 files" in words(as_("support").get(f"/admin/flows/backfill/{asked.pk}/change/"))
 
 
 def test_a_flow_whose_names_could_clash_is_neither_activated_nor_saved(scene, press, as_):
     Flow.objects.filter(kind="email_complaint").update(file_name="{table}_{yyyyMMdd}.zip")
     flow = Flow.objects.get(kind="email_complaint")
     Flow.objects.filter(pk=scene.clicks.pk).update(file_name="{table}_{yyyyMMdd}.zip")
-    answer = words(press("flows/flow", flow, "resume"))
+    answer = words(press("flows/flow", flow, "activate"))
     assert "could give two files at one location the same name. Add {kind} to the file name." in answer
     flow.refresh_from_db()
     assert flow.active is False
