@@ -88,6 +88,7 @@ def pytest(database: str, url: str, arguments: list[str], *, slow: bool) -> tupl
     workers = str(max(2, os.cpu_count() or 2))
     # The user's own -m comes later on the line and so wins. A file's tests share its servers: one worker per file.
     command = [sys.executable, "-m", "pytest", "-n", workers, "--dist", "loadfile", *([] if slow else ["-m", "not slow"])]
+    command += ["--durations", "10"] if CI else []
     process = subprocess.Popen(
         [*command, *arguments],
         cwd=ROOT,
