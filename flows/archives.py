@@ -27,12 +27,19 @@ def storage() -> Storage:
     return storages["archives"]
 
 
+def work_folder() -> Path:
+    """Where files are made before they go to the storage."""
+    folder = Path(settings.WORK_DIR)
+    folder.mkdir(parents=True, exist_ok=True)
+    return folder
+
+
 def work_path(run: Run) -> Path:
     """Where this attempt makes its file. Files of the run's dead attempts on this machine are removed."""
-    settings.WORK_DIR.mkdir(parents=True, exist_ok=True)
-    for leftover in settings.WORK_DIR.glob(f"run-{run.pk}-*.zip"):
+    folder = work_folder()
+    for leftover in folder.glob(f"run-{run.pk}-*.zip"):
         leftover.unlink(missing_ok=True)
-    return Path(settings.WORK_DIR) / f"run-{run.pk}-{run.attempt}.zip"
+    return folder / f"run-{run.pk}-{run.attempt}.zip"
 
 
 def name(run: Run, attempt: int) -> str:
@@ -41,9 +48,14 @@ def name(run: Run, attempt: int) -> str:
 
 
 def store(run: Run, path: Path) -> str:
-    """Moves the finished file at `path` into the storage; returns its name there."""
+    """Moves the finished archive at `path` into the storage; returns its name there."""
+    return keep(path, name(run, run.attempt))
+
+
+def keep(path: Path, wanted: str) -> str:
+    """Moves the finished file at `path` into the storage, under `wanted` where that is free; returns its name there."""
     with _Finished(path) as file:
-        stored = storage().save(name(run, run.attempt), file)
+        stored = storage().save(wanted, file)
     path.unlink(missing_ok=True)
     with suppress(NotImplementedError):  # only a folder has paths
         _sync_folder(Path(storage().path(stored)).parent)
@@ -66,6 +78,6 @@ def discard(run: Run, attempts: range) -> None:
             storage().delete(orphan)
 
 
-def open_archive(run: Run) -> Any:
-    """The stored archive, open for reading and seekable. Raises FileNotFoundError when it is not there."""
-    return storage().open(run.archive, "rb")
+def opened(stored: str) -> Any:
+    """A stored file, open for reading and seekable. Raises FileNotFoundError when it is not there."""
+    return storage().open(stored, "rb")

@@ -3,13 +3,11 @@
 One connection sends everything that is due for its server, in the order of the runs. Every door ends in `deliver_waiting`.
 """
 
-import io
 import posixpath
 import time
 import traceback
-from collections.abc import Iterator
 from contextlib import suppress
-from typing import Any, BinaryIO
+from typing import Any
 
 import structlog
 from django.db import Error, transaction
@@ -18,9 +16,9 @@ from django.utils import timezone
 
 from transfers.client import Client, connect
 from transfers.errors import TransferError
-from transfers.models import Server
+from transfers.models import Location, Server
 
-from . import archives, manifest
+from . import sending
 from .errors import LeaseLost
 from .lease import Lease, backoff, until, worker_name
 from .models import Delivery, Run
@@ -96,11 +94,12 @@ def attempt(client: Client, delivery: Delivery) -> bool:
     """One try over an open connection. False if it failed, which is recorded; the connection is then of no more use."""
     with Lease(delivery) as lease:
         try:
-            verified, names = send(client, delivery, lease)
+            form = sending.form(delivery, lease)
+            verified, names = send(client, form, delivery.location, lease)
             lease.write(
                 status=Delivery.Status.DELIVERED,
                 delivered_at=timezone.now(),
-                bytes_sent=delivery.run.archive_bytes,
+                bytes_sent=form.size,
                 size_verified=verified,
                 remote_names=names,
                 failures=0,
@@ -118,32 +117,16 @@ def attempt(client: Client, delivery: Delivery) -> bool:
     return True
 
 
-def send(client: Client, delivery: Delivery, lease: Lease) -> tuple[bool, list[str]]:
-    """Uploads the archive, then its companions, `ready` last. Whether every size was verified, and the paths written."""
-    run, location = delivery.run, delivery.location
+def send(client: Client, form: sending.Form, location: Location, lease: Lease) -> tuple[bool, list[str]]:
+    """Uploads the file, then its companions, `ready` last. Whether every size was verified, and the paths written."""
     progress = Progress(lease)
     verified = True
     names: list[str] = []
-    for name, source, size in files(run, location.companions):
+    for name, source, size in sending.files(form, location.companions):
         with source:
             verified &= client.upload(source, size, location.folder, name, progress if not names else progress.check)
         names.append(posixpath.join(location.folder, name))
     return verified, names
-
-
-def files(run: Run, companions: list[str]) -> Iterator[tuple[str, BinaryIO, int]]:
-    """Name, content and size in bytes of the archive and of each companion, in the order of sending."""
-    assert run.archive_bytes is not None
-    yield run.file_name, archives.open_archive(run), run.archive_bytes
-    contents = {
-        "manifest": (f"{run.file_name}.manifest.json", run.manifest),
-        "checksum": (f"{run.file_name}.sha256", manifest.checksum(run.file_name, run.archive_sha256)),
-        "ready": (f"{run.file_name}.ready", ""),
-    }
-    for companion in companions:
-        name, text = contents[companion]
-        content = text.encode()
-        yield name, io.BytesIO(content), len(content)
 
 
 class Progress:

@@ -2,6 +2,7 @@
 
 import json
 from datetime import UTC, datetime
+from typing import Any
 
 from interactions.position import of_one_cluster
 
@@ -15,35 +16,35 @@ def moment(value: datetime) -> str:
 
 
 def build(run: Run, columns: list[str], made: Archived, created_at: datetime) -> str:
-    """The manifest of `run`, as JSON with its keys in the contract's order and a line break at the end."""
+    """The manifest of `run`, with its keys in the contract's order."""
     flow = run.flow
     previous = run.previous
-    return (
-        json.dumps(
-            {
-                "version": 1,
-                "account": flow.account.name,
-                "table": flow.profile_table.name,
-                "kind": flow.kind,
-                "sequence": run.sequence,
-                "exportDay": run.export_day.isoformat(),
-                "revision": run.revision,
-                "columns": columns,
-                "window": window(run),
-                "rows": run.rows,
-                "firstEventId": run.first_event_id,
-                "lastEventId": run.last_event_id,
-                "file": {"name": run.file_name, "bytes": made.archive_bytes, "sha256": made.archive_sha256},
-                "csv": {"name": member_name(run.file_name), "bytes": made.csv_bytes, "sha256": made.csv_sha256},
-                "previous": previous
-                and {"sequence": previous.sequence, "name": previous.file_name, "sha256": previous.archive_sha256},
-                "createdAt": moment(created_at),
-            },
-            ensure_ascii=False,
-            indent=2,
-        )
-        + "\n"
+    return as_text(
+        {
+            "version": 1,
+            "account": flow.account.name,
+            "table": flow.profile_table.name,
+            "kind": flow.kind,
+            "sequence": run.sequence,
+            "exportDay": run.export_day.isoformat(),
+            "revision": run.revision,
+            "columns": columns,
+            "window": window(run),
+            "rows": run.rows,
+            "firstEventId": run.first_event_id,
+            "lastEventId": run.last_event_id,
+            "file": {"name": run.file_name, "bytes": made.archive_bytes, "sha256": made.archive_sha256},
+            "csv": {"name": member_name(run.file_name), "bytes": made.csv_bytes, "sha256": made.csv_sha256},
+            "previous": previous
+            and {"sequence": previous.sequence, "name": previous.file_name, "sha256": previous.archive_sha256},
+            "createdAt": moment(created_at),
+        }
     )
+
+
+def as_text(values: dict[str, Any]) -> str:
+    """JSON as people can read it, with a line break at the end."""
+    return json.dumps(values, ensure_ascii=False, indent=2) + "\n"
 
 
 def window(run: Run) -> dict[str, str]:

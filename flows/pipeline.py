@@ -45,7 +45,8 @@ def execute(run_id: int) -> Run | None:
         except Exception as error:
             log.exception("run failed", run=run.pk)
             fail(run, lease, f"An unexpected fault in the portal: {type(error).__name__}.", trace=traceback.format_exc())
-    run.refresh_from_db()
+    if run.status != Run.Status.DONE:
+        run.refresh_from_db()
     return run
 
 
@@ -69,7 +70,7 @@ def claim(run_id: int) -> Run | None:
     )
     if claimed != 1:
         return None
-    return Run.objects.select_related("flow__profile_table__account", "original", "previous").get(pk=run_id)
+    return Run.objects.select_related("flow__profile_table__account").get(pk=run_id)
 
 
 def fix_window(run: Run, lease: Lease) -> bool:
@@ -85,7 +86,7 @@ def fix_window(run: Run, lease: Lease) -> bool:
     if run.moves_position:
         run.sequence = flow.sequence + 1
         made = Run.objects.filter(flow=flow, sequence=flow.sequence, status=Run.Status.DONE)
-        run.previous = made.order_by("-revision").first()
+        run.previous = made.order_by("-revision").first() if flow.sequence else None
     run.file_name = free_name(run)
     lease.write(lower=run.lower, upper=run.upper, start=run.start, previous=run.previous, file_name=run.file_name)
     return True
@@ -203,6 +204,9 @@ def record(run: Run, lease: Lease, columns: list[str], made: Archived) -> None:
             open_deliveries(run, now)
     if values["status"] == Run.Status.COVERED:
         archives.storage().delete(run.archive)
+        return
+    for name, value in values.items():
+        setattr(run, name, value)
 
 
 def move_position(run: Run) -> bool:
@@ -213,7 +217,8 @@ def move_position(run: Run) -> bool:
 
 def open_deliveries(run: Run, now: datetime) -> None:
     """One delivery per location of the flow; what still waits for these locations is tried again with it, in order."""
-    locations = list(run.flow.locations.values_list("pk", flat=True)) if run.deliver else []
+    chosen = Flow.locations.through.objects.filter(flow=run.flow_id).order_by("pk")
+    locations = list(chosen.values_list("location", flat=True)) if run.deliver else []
     Delivery.objects.bulk_create(Delivery(run=run, location_id=location, next_attempt_at=now) for location in locations)
     Delivery.objects.filter(location__in=locations, status=Delivery.Status.WAITING, next_attempt_at__gt=now).update(
         next_attempt_at=now

@@ -38,7 +38,10 @@ def purge_archives(dry_run: bool) -> int:
         count += 1
         if not dry_run:
             # The file first: a crash between the two repeats harmlessly.
+            for delivery in run.deliveries.exclude(encrypted=""):
+                archives.storage().delete(delivery.encrypted)
             archives.storage().delete(run.archive)
+            run.deliveries.update(encrypted="")
             Run.objects.filter(pk=run.pk).update(archive="", purged_at=timezone.now())
     return count
 

@@ -10,6 +10,7 @@ from . import delivery, pipeline, recovery, retention, schedule, watch
 from .models import Delivery, Run
 
 HINT_AGAIN = timedelta(minutes=10)
+BATCH = 1000
 
 
 @shared_task(name="flows.tasks.tick")
@@ -22,7 +23,7 @@ def tick() -> None:
 def execute_run(run_id: int) -> None:
     run = pipeline.execute(run_id)
     if run is not None and run.status == Run.Status.DONE:
-        for server_id in set(run.deliveries.values_list("location__server", flat=True)):
+        for server_id in run.deliveries.order_by().values_list("location__server", flat=True).distinct():
             deliver_server.delay(server_id)
 
 
@@ -52,9 +53,10 @@ def send_hints() -> None:
     now = timezone.now()
     unasked = Q(queued_at=None) | Q(queued_at__lt=now - HINT_AGAIN)
     runs = Run.objects.filter(unasked, status=Run.Status.WAITING, next_attempt_at__lte=now)
-    for run_id in list(runs.order_by("pk").values_list("pk", flat=True)):
-        # The condition again, so that of two rounds at the same time one asks.
-        if runs.filter(pk=run_id).update(queued_at=now):
+    while batch := list(runs.order_by("pk").values_list("pk", flat=True)[:BATCH]):
+        # The condition again, and only what bears this round's moment: of two rounds at the same time one asks.
+        runs.filter(pk__in=batch).update(queued_at=now)
+        for run_id in Run.objects.filter(pk__in=batch, queued_at=now).order_by("pk").values_list("pk", flat=True):
             execute_run.delay(run_id)
     waiting = Delivery.objects.filter(unasked, status=Delivery.Status.WAITING, next_attempt_at__lte=now)
     for server_id in list(waiting.order_by().values_list("location__server", flat=True).distinct()):

@@ -35,7 +35,9 @@ class PausingMixin(ButtonsMixin):
 
     def pause(self, request: HttpRequest, flow: Flow) -> str:
         pausing.pause(flow)
-        return f"The flow {flow} is paused. Its missed days are recorded, and on resuming you choose what becomes of their events."
+        return (
+            f"The flow {flow} is paused. Its missed days are recorded, and on resuming you choose what becomes of their events."
+        )
 
     @admin.action(description="Pause the chosen flows", permissions=["change"])
     def pause_chosen(self, request: HttpRequest, flows: QuerySet[Flow]) -> None:

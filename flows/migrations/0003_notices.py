@@ -4,28 +4,27 @@ from django.db import migrations, models
 
 
 class Migration(migrations.Migration):
-
     dependencies = [
-        ('flows', '0002_periodic_tasks'),
+        ("flows", "0002_periodic_tasks"),
     ]
 
     operations = [
         migrations.CreateModel(
-            name='Notice',
+            name="Notice",
             fields=[
-                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('finding', models.TextField(unique=True)),
-                ('mailed_at', models.DateTimeField()),
+                ("id", models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name="ID")),
+                ("finding", models.TextField(unique=True)),
+                ("mailed_at", models.DateTimeField()),
             ],
         ),
         migrations.AddField(
-            model_name='run',
-            name='deliver',
-            field=models.BooleanField(default=True, help_text='No: the file is only kept for download.'),
+            model_name="run",
+            name="deliver",
+            field=models.BooleanField(default=True, help_text="No: the file is only kept for download."),
         ),
         migrations.AddField(
-            model_name='run',
-            name='failures',
-            field=models.PositiveIntegerField(default=0, help_text='Failed tries since it was last asked for.'),
+            model_name="run",
+            name="failures",
+            field=models.PositiveIntegerField(default=0, help_text="Failed tries since it was last asked for."),
         ),
     ]

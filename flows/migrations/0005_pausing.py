@@ -4,20 +4,32 @@ from django.db import migrations, models
 
 
 class Migration(migrations.Migration):
-
     dependencies = [
-        ('flows', '0004_flow_requests'),
+        ("flows", "0004_flow_requests"),
     ]
 
     operations = [
         migrations.AddField(
-            model_name='flow',
-            name='paused_at',
+            model_name="flow",
+            name="paused_at",
             field=models.DateTimeField(blank=True, editable=False, null=True),
         ),
         migrations.AlterField(
-            model_name='run',
-            name='status',
-            field=models.CharField(choices=[('waiting', 'Waiting'), ('running', 'Running'), ('done', 'File made'), ('empty', 'Nothing new, no file'), ('covered', 'Covered by a later run'), ('paused', 'Kept while the flow is paused'), ('skipped', 'Left out by decision'), ('failed', 'Failed')], default='waiting', max_length=7),
+            model_name="run",
+            name="status",
+            field=models.CharField(
+                choices=[
+                    ("waiting", "Waiting"),
+                    ("running", "Running"),
+                    ("done", "File made"),
+                    ("empty", "Nothing new, no file"),
+                    ("covered", "Covered by a later run"),
+                    ("paused", "Kept while the flow is paused"),
+                    ("skipped", "Left out by decision"),
+                    ("failed", "Failed"),
+                ],
+                default="waiting",
+                max_length=7,
+            ),
         ),
     ]

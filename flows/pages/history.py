@@ -100,7 +100,7 @@ def download(request: HttpRequest, pk: int) -> HttpResponseBase:
     if not shown.archive:
         return gone
     try:
-        archive = archives.open_archive(shown)
+        archive = archives.opened(shown.archive)
     except FileNotFoundError:
         log.error("archive_missing", run=shown.pk, archive=shown.archive)
         return gone

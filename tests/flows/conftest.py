@@ -8,7 +8,7 @@ from datetime import time
 import pytest
 
 from flows import pipeline, schedule
-from flows.archives import open_archive
+from flows.archives import opened
 from flows.models import Flow
 from tests import factories
 
@@ -48,7 +48,7 @@ def run_now(flow):
 
 def rows_of(run):
     """The rows of the run's stored file, as dictionaries by header."""
-    with open_archive(run) as file, zipfile.ZipFile(file) as archive:
+    with opened(run.archive) as file, zipfile.ZipFile(file) as archive:
         (name,) = archive.namelist()
         return list(csv.DictReader(io.StringIO(archive.read(name).decode(), newline=""), delimiter=";"))
 

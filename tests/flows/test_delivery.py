@@ -131,7 +131,7 @@ def test_an_unknown_host_key_holds_what_waits_until_a_person_confirms_it(flow, t
     assert delivery.deliver_waiting(location.server_id) == 0
     assert names(location) == []
     held = list(Delivery.objects.order_by("run"))
-    assert [entry.status for entry in held][0] == Delivery.Status.HELD
+    assert held[0].status == Delivery.Status.HELD
     assert "SHA256:" in held[0].error
     Server.objects.update(host_keys=keys)
     delivery.release_held(location.server)

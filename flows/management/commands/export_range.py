@@ -46,7 +46,7 @@ class Command(BaseCommand):
         """Writes the archive beside `target` and renames it into place."""
         part = target.with_name(f".{target.name}.part")
         try:
-            with archives.open_archive(run) as source, part.open("wb") as file:
+            with archives.opened(run.archive) as source, part.open("wb") as file:
                 shutil.copyfileobj(source, file, 1 << 20)
             part.replace(target)
         except OSError as error:
