@@ -2,73 +2,225 @@
 
 import django.core.validators
 import django.db.models.deletion
+from django.db import migrations, models
+
 import transfers.models
 import transfers.secrets
-from django.db import migrations, models
 
 
 class Migration(migrations.Migration):
-
     initial = True
 
     dependencies = [
-        ('accounts', '0001_initial'),
+        ("accounts", "0001_initial"),
     ]
 
     operations = [
         migrations.CreateModel(
-            name='Server',
+            name="Server",
             fields=[
-                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('name', models.CharField(max_length=63, validators=[django.core.validators.RegexValidator('\\A[a-z0-9][a-z0-9_-]{0,62}\\Z', "Use up to 63 lower-case letters, digits, '-' and '_', starting with a letter or a digit.")])),
-                ('protocol', models.CharField(choices=[('sftp', 'SFTP'), ('ftps', 'FTPS, explicit TLS'), ('ftps_implicit', 'FTPS, implicit TLS'), ('s3', 'S3-compatible bucket'), ('portal', 'Portal only (no transfer)')], default='sftp', max_length=13)),
-                ('host', models.CharField(blank=True, help_text='Name or address; for a bucket the end point, such as https://s3.eu-west-1.amazonaws.com.', max_length=255)),
-                ('port', models.PositiveIntegerField(blank=True, help_text="Empty: the protocol's own.", null=True, validators=[django.core.validators.MinValueValidator(1), django.core.validators.MaxValueValidator(65535)])),
-                ('username', models.CharField(blank=True, help_text='For a bucket the access key.', max_length=255)),
-                ('password', transfers.secrets.SecretField(blank=True, default='', help_text='For a bucket the secret key.')),
-                ('private_key', transfers.secrets.SecretField(blank=True, default='', help_text='SFTP: Ed25519, ECDSA or RSA, in OpenSSH or PEM format.')),
-                ('passphrase', transfers.secrets.SecretField(blank=True, default='', help_text='Of the private key, where it has one.')),
-                ('public_key', models.TextField(blank=True, editable=False, help_text="The public half of the private key, to give to the server's people.")),
-                ('host_keys', models.TextField(blank=True, help_text="SFTP: the server's confirmed host keys, one a line, such as ssh-ed25519 AAAA…; several during a rotation.")),
-                ('ca_certificate', models.TextField(blank=True, help_text="FTPS: the PEM of a private CA. Empty: the system's CAs.")),
-                ('pinned_certificate', models.CharField(blank=True, help_text="FTPS: SHA-256 of the server's certificate in hexadecimal, checked besides the CA.", max_length=95)),
-                ('hosted', models.BooleanField(default=False, help_text='Ours: files are deleted there after the retention.')),
-                ('max_connections', models.PositiveSmallIntegerField(default=2, help_text='Connections to this server at the same time.', validators=[django.core.validators.MinValueValidator(1), django.core.validators.MaxValueValidator(50)])),
-                ('tls12_only', models.BooleanField(default=False, help_text='FTPS: for servers whose TLS 1.3 session reuse is broken.', verbose_name='TLS 1.2 only')),
-                ('trust_passive_address', models.BooleanField(default=False, help_text='FTPS: connect to the address that the server names for data, not to its own.')),
-                ('encoding', models.CharField(choices=[('utf-8', 'UTF-8'), ('latin-1', 'Latin-1')], default='utf-8', help_text='FTPS: of file names.', max_length=7)),
-                ('can_rename', models.BooleanField(default=True, help_text='Off for a server that forbids renaming: files are then written under their final name.')),
-                ('can_stat', models.BooleanField(default=True, help_text='Off for a server that hides sizes: deliveries are then marked as unverified.')),
-                ('seen_host_key', models.TextField(blank=True, editable=False)),
-                ('account', models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='servers', to='accounts.account')),
+                ("id", models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name="ID")),
+                (
+                    "name",
+                    models.CharField(
+                        max_length=63,
+                        validators=[
+                            django.core.validators.RegexValidator(
+                                "\\A[a-z0-9][a-z0-9_-]{0,62}\\Z",
+                                "Use up to 63 lower-case letters, digits, '-' and '_', starting with a letter or a digit.",
+                            )
+                        ],
+                    ),
+                ),
+                (
+                    "protocol",
+                    models.CharField(
+                        choices=[
+                            ("sftp", "SFTP"),
+                            ("ftps", "FTPS, explicit TLS"),
+                            ("ftps_implicit", "FTPS, implicit TLS"),
+                            ("s3", "S3-compatible bucket"),
+                            ("portal", "Portal only (no transfer)"),
+                        ],
+                        default="sftp",
+                        max_length=13,
+                    ),
+                ),
+                (
+                    "host",
+                    models.CharField(
+                        blank=True,
+                        help_text="Name or address; for a bucket the end point, such as https://s3.eu-west-1.amazonaws.com.",
+                        max_length=255,
+                    ),
+                ),
+                (
+                    "port",
+                    models.PositiveIntegerField(
+                        blank=True,
+                        help_text="Empty: the protocol's own.",
+                        null=True,
+                        validators=[django.core.validators.MinValueValidator(1), django.core.validators.MaxValueValidator(65535)],
+                    ),
+                ),
+                ("username", models.CharField(blank=True, help_text="For a bucket the access key.", max_length=255)),
+                ("password", transfers.secrets.SecretField(blank=True, default="", help_text="For a bucket the secret key.")),
+                (
+                    "private_key",
+                    transfers.secrets.SecretField(
+                        blank=True, default="", help_text="SFTP: Ed25519, ECDSA or RSA, in OpenSSH or PEM format."
+                    ),
+                ),
+                (
+                    "passphrase",
+                    transfers.secrets.SecretField(blank=True, default="", help_text="Of the private key, where it has one."),
+                ),
+                (
+                    "public_key",
+                    models.TextField(
+                        blank=True,
+                        editable=False,
+                        help_text="The public half of the private key, to give to the server's people.",
+                    ),
+                ),
+                (
+                    "host_keys",
+                    models.TextField(
+                        blank=True,
+                        help_text="SFTP: the server's confirmed host keys, one a line, such as ssh-ed25519 AAAA…; several during a rotation.",
+                    ),
+                ),
+                (
+                    "ca_certificate",
+                    models.TextField(blank=True, help_text="FTPS: the PEM of a private CA. Empty: the system's CAs."),
+                ),
+                (
+                    "pinned_certificate",
+                    models.CharField(
+                        blank=True,
+                        help_text="FTPS: SHA-256 of the server's certificate in hexadecimal, checked besides the CA.",
+                        max_length=95,
+                    ),
+                ),
+                ("hosted", models.BooleanField(default=False, help_text="Ours: files are deleted there after the retention.")),
+                (
+                    "max_connections",
+                    models.PositiveSmallIntegerField(
+                        default=2,
+                        help_text="Connections to this server at the same time.",
+                        validators=[django.core.validators.MinValueValidator(1), django.core.validators.MaxValueValidator(50)],
+                    ),
+                ),
+                (
+                    "tls12_only",
+                    models.BooleanField(
+                        default=False,
+                        help_text="FTPS: for servers whose TLS 1.3 session reuse is broken.",
+                        verbose_name="TLS 1.2 only",
+                    ),
+                ),
+                (
+                    "trust_passive_address",
+                    models.BooleanField(
+                        default=False, help_text="FTPS: connect to the address that the server names for data, not to its own."
+                    ),
+                ),
+                (
+                    "encoding",
+                    models.CharField(
+                        choices=[("utf-8", "UTF-8"), ("latin-1", "Latin-1")],
+                        default="utf-8",
+                        help_text="FTPS: of file names.",
+                        max_length=7,
+                    ),
+                ),
+                (
+                    "can_rename",
+                    models.BooleanField(
+                        default=True,
+                        help_text="Off for a server that forbids renaming: files are then written under their final name.",
+                    ),
+                ),
+                (
+                    "can_stat",
+                    models.BooleanField(
+                        default=True, help_text="Off for a server that hides sizes: deliveries are then marked as unverified."
+                    ),
+                ),
+                ("seen_host_key", models.TextField(blank=True, editable=False)),
+                (
+                    "account",
+                    models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name="servers", to="accounts.account"),
+                ),
             ],
             options={
-                'ordering': ['account__name', 'name'],
+                "ordering": ["account__name", "name"],
             },
         ),
         migrations.CreateModel(
-            name='Location',
+            name="Location",
             fields=[
-                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('name', models.CharField(max_length=63, validators=[django.core.validators.RegexValidator('\\A[a-z0-9][a-z0-9_-]{0,62}\\Z', "Use up to 63 lower-case letters, digits, '-' and '_', starting with a letter or a digit.")])),
-                ('folder', models.CharField(blank=True, help_text='Empty: the folder after log-in.', max_length=1000, validators=[transfers.models.plain_folder])),
-                ('manifest', models.BooleanField(default=False, help_text='<name>.manifest.json: what the file holds, and the file before it.')),
-                ('checksum', models.BooleanField(default=False, help_text='<name>.sha256, as sha256sum writes it.')),
-                ('ready', models.BooleanField(default=False, help_text='<name>.ready, empty, always last.')),
-                ('pgp_keys', models.TextField(blank=True, help_text='Public keys of the recipients; files are then encrypted.', verbose_name='OpenPGP keys')),
-                ('account', models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='locations', to='accounts.account')),
-                ('server', models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='locations', to='transfers.server')),
+                ("id", models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name="ID")),
+                (
+                    "name",
+                    models.CharField(
+                        max_length=63,
+                        validators=[
+                            django.core.validators.RegexValidator(
+                                "\\A[a-z0-9][a-z0-9_-]{0,62}\\Z",
+                                "Use up to 63 lower-case letters, digits, '-' and '_', starting with a letter or a digit.",
+                            )
+                        ],
+                    ),
+                ),
+                (
+                    "folder",
+                    models.CharField(
+                        blank=True,
+                        help_text="Empty: the folder after log-in.",
+                        max_length=1000,
+                        validators=[transfers.models.plain_folder],
+                    ),
+                ),
+                (
+                    "manifest",
+                    models.BooleanField(
+                        default=False, help_text="<name>.manifest.json: what the file holds, and the file before it."
+                    ),
+                ),
+                ("checksum", models.BooleanField(default=False, help_text="<name>.sha256, as sha256sum writes it.")),
+                ("ready", models.BooleanField(default=False, help_text="<name>.ready, empty, always last.")),
+                (
+                    "pgp_keys",
+                    models.TextField(
+                        blank=True,
+                        help_text="Public keys of the recipients; files are then encrypted.",
+                        verbose_name="OpenPGP keys",
+                    ),
+                ),
+                (
+                    "account",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.CASCADE, related_name="locations", to="accounts.account"
+                    ),
+                ),
+                (
+                    "server",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.PROTECT, related_name="locations", to="transfers.server"
+                    ),
+                ),
             ],
             options={
-                'ordering': ['account__name', 'name'],
+                "ordering": ["account__name", "name"],
             },
         ),
         migrations.AddConstraint(
-            model_name='server',
-            constraint=models.UniqueConstraint(fields=('account', 'name'), name='one_server_per_name'),
+            model_name="server",
+            constraint=models.UniqueConstraint(fields=("account", "name"), name="one_server_per_name"),
         ),
         migrations.AddConstraint(
-            model_name='location',
-            constraint=models.UniqueConstraint(fields=('account', 'name'), name='one_location_per_name'),
+            model_name="location",
+            constraint=models.UniqueConstraint(fields=("account", "name"), name="one_location_per_name"),
         ),
     ]
