@@ -34,28 +34,28 @@ def last_sqlite_id(cursor: object) -> int:
     return int(cursor.fetchone()[0])  # type: ignore[attr-defined]
 
 
-def snapshot(position: str) -> str:
-    """The `pg_snapshot` text of a position of PostgreSQL, once it is sure that this cluster gave it.
+def snapshots(*positions: str) -> list[str]:
+    """The `pg_snapshot` texts of positions of PostgreSQL, once it is sure that this cluster gave them.
 
     Raises PositionError for a position of another database, or ahead of this cluster's transaction counter.
     """
-    kind, _, rest = position.partition(":")
-    identifier, _, text = rest.partition(":")
-    if kind != "pg":
+    parts = [position.split(":", 2) for position in positions]
+    if any(part[0] != "pg" for part in parts):
         raise PositionError("The position was taken on another sort of database. Run manage.py rebase_positions.")
+    texts = [part[2] for part in parts]
+    reached = "pg_snapshot_xmax(pg_current_snapshot()) >= pg_snapshot_xmax(%s::pg_snapshot)"
     with connection.cursor() as cursor:
         cursor.execute(
-            "SELECT system_identifier::text, pg_snapshot_xmax(pg_current_snapshot()) >= pg_snapshot_xmax(%s::pg_snapshot)"
-            " FROM pg_control_system()",
-            [text],
+            f"SELECT system_identifier::text, {' AND '.join([reached] * len(texts))} FROM pg_control_system()",  # noqa: S608
+            texts,
         )
-        own, reached = cursor.fetchone()
-    if own != identifier or not reached:
+        own, all_reached = cursor.fetchone()
+    if not all_reached or any(part[1] != own for part in parts):
         raise PositionError(
             "The position was taken on another database cluster: this one was restored from a dump. "
             "Stop loading, then run manage.py rebase_positions."
         )
-    return text
+    return texts
 
 
 def number(position: str) -> int:
@@ -70,7 +70,7 @@ def is_own(position: str) -> bool:
     """Whether this database can have given the position."""
     try:
         if connection.vendor == "postgresql":
-            snapshot(position)
+            snapshots(position)
         else:
             number(position)
     except PositionError:

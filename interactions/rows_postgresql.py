@@ -29,10 +29,10 @@ def read(selection: Selection) -> Iterator[Block]:
     text = statement(selection)
     with transaction.atomic():
         with connection.cursor() as cursor:
-            cursor.execute("SELECT set_config('work_mem', %s, true)", [settings.EXPORT_WORK_MEM])
             cursor.execute(
-                "SELECT set_config('max_parallel_workers_per_gather', %s, true), set_config('jit', 'off', true)",
-                [str(settings.EXPORT_PARALLEL_WORKERS)],
+                "SELECT set_config('work_mem', %s, true), set_config('max_parallel_workers_per_gather', %s, true),"
+                " set_config('jit', 'off', true)",
+                [settings.EXPORT_WORK_MEM, str(settings.EXPORT_PARALLEL_WORKERS)],
             )
         yield from _copy(connection.connection, text.as_bytes(connection.connection))
 
@@ -95,7 +95,8 @@ def _joins(selection: Selection) -> sql.Composable:
 def _condition(selection: Selection) -> sql.Composable:
     """The window. The comparisons with `recorded_xid` say nothing new; they make it a range of the index."""
     moment = sql.SQL("e.{}").format(sql.Identifier(selection.kind.moment))
-    upper = sql.Literal(position.snapshot(selection.upper))
+    since = selection.lower if not (selection.range_from or selection.range_to) else ""
+    upper, *lowers = map(sql.Literal, position.snapshots(selection.upper, *([since] if since else [])))
     parts: list[sql.Composable] = [
         sql.SQL("e.profile_table_id = {} AND e.kind = {}").format(
             sql.Literal(selection.profile_table.pk), sql.Literal(selection.kind.number)
@@ -109,8 +110,7 @@ def _condition(selection: Selection) -> sql.Composable:
             for sign, bound in ((">=", selection.range_from), ("<", selection.range_to))
             if bound
         ]
-    elif selection.lower:
-        lower = sql.Literal(position.snapshot(selection.lower))
+    for lower in lowers:
         new = sql.SQL(
             "(e.recorded_xid >= pg_snapshot_xmin({lower}::pg_snapshot)"
             " AND NOT pg_visible_in_snapshot(e.recorded_xid, {lower}::pg_snapshot))"
