@@ -19,7 +19,7 @@ help:
 	@echo 'make check     lint, format, types, migrations, deployment checks'
 	@echo 'make secrets   print fresh values of SECRET_KEY and FIELD_ENCRYPTION_KEYS'
 	@echo 'make bench     measure against peers (ONLY=name, SCALE=small)'
-	@echo 'make chaos     faults of every sort for 30 simulated days (SEEDS=20)'
+	@echo 'make chaos     faults of every sort for 30 simulated days (SEEDS=20: so many seeds; SEED=n: that one again)'
 
 environment:
 	@command -v $(PYTHON) >/dev/null || { echo 'make: There is no $(PYTHON) here. Install Python 3.11 or newer.' >&2; exit 1; }
