@@ -9,7 +9,8 @@ from django.utils import timezone
 from . import delivery, pipeline, recovery, retention, schedule, watch
 from .models import Delivery, Run
 
-HINT_AGAIN = timedelta(minutes=10)
+# A hint that no worker has taken by then expires, and is sent anew: so a lost one costs minutes, and none pile up.
+HINT_AGAIN = timedelta(minutes=2)
 BATCH = 1000
 
 
@@ -57,8 +58,8 @@ def send_hints() -> None:
         # The condition again, and only what bears this round's moment: of two rounds at the same time one asks.
         runs.filter(pk__in=batch).update(queued_at=now)
         for run_id in Run.objects.filter(pk__in=batch, queued_at=now).order_by("pk").values_list("pk", flat=True):
-            execute_run.delay(run_id)
+            execute_run.apply_async((run_id,), expires=HINT_AGAIN.seconds)
     waiting = Delivery.objects.filter(unasked, status=Delivery.Status.WAITING, next_attempt_at__lte=now)
     for server_id in list(waiting.order_by().values_list("location__server", flat=True).distinct()):
         if waiting.filter(location__server=server_id).update(queued_at=now):
-            deliver_server.delay(server_id)
+            deliver_server.apply_async((server_id,), expires=HINT_AGAIN.seconds)
