@@ -17,6 +17,7 @@ class Proxy:
         self.cuts = 0
         self.loop = asyncio.new_event_loop()
         self.servers: list[asyncio.Server] = []
+        self.tasks: set[asyncio.Future[None] | None] = set()  # the loop itself refers to its tasks weakly
         self.thread = threading.Thread(target=self.loop.run_forever, daemon=True)
 
     def start(self) -> None:
@@ -47,17 +48,22 @@ class Proxy:
             self.servers.append(await asyncio.start_server(serve, self.host, port))
 
     async def _serve(self, port: int, near: asyncio.StreamReader, back: asyncio.StreamWriter) -> None:
+        task = asyncio.current_task()
+        self.tasks.add(task)
         try:
             far, onward = await asyncio.open_connection("127.0.0.1", port)
+            both = (back, onward)
+            await asyncio.gather(self._forward(near, onward, both, counted=True), self._forward(far, back, both, counted=False))
         except OSError:
             back.transport.abort()
-            return
-        both = (back, onward)
-        await asyncio.gather(self._forward(near, onward, both, counted=True), self._forward(far, back, both, counted=False))
+        finally:
+            self.tasks.discard(task)
 
     async def _forward(self, source, sink, both, *, counted: bool) -> None:
         waiting: asyncio.Queue[tuple[float, bytes]] = asyncio.Queue(64)
         reader = asyncio.ensure_future(self._read(source, waiting))
+        self.tasks.add(reader)
+        reader.add_done_callback(self.tasks.discard)
         sent = 0
         try:
             while True:

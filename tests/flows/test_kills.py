@@ -92,12 +92,12 @@ def killed(tmp_path, boundary, sort, pk):
 
 
 @contextmanager
-def frozen(tmp_path, boundary, sort, pk):
-    """A worker that is stopped at the boundary for longer than its lease, and goes on when the block ends."""
+def frozen(tmp_path, boundary, sort, pk, seconds=LEASE + 0.5):
+    """A worker that is stopped at the boundary, for longer than its lease unless told otherwise, and goes on after the block."""
     with worker(tmp_path, boundary, signal.SIGSTOP, sort, pk) as process:
         _, status = os.waitpid(process.pid, os.WUNTRACED)
         assert os.WIFSTOPPED(status), process.stdout.read().decode()
-        time.sleep(LEASE + 0.5)
+        time.sleep(seconds)
         yield
         process.send_signal(signal.SIGCONT)
         output, _ = process.communicate(timeout=60)
@@ -227,12 +227,13 @@ def test_a_worker_frozen_before_the_rename_does_not_take_away_what_another_deliv
     whole(location, tmp_path, run)
 
 
-def test_a_worker_frozen_before_the_rename_does_not_rename_the_half_file_of_another(flow, table, location, tmp_path):
-    """Fails when the claim is not asked after once more between the size check and the rename."""
+@pytest.mark.parametrize("seconds", [LEASE + 0.5, 0], ids=["beyond its lease", "while a clock is set forward"])
+def test_a_worker_frozen_before_the_rename_does_not_rename_the_half_file_of_another(flow, table, location, tmp_path, seconds):
+    """Fails when the claim is not looked up in the database once more between the size check and the rename."""
     load_many(table)
     run = run_now(flow)
     half = location.path / f".{run.file_name}.part"
-    with frozen(tmp_path, "after the size check", "server", location.server_id):
+    with frozen(tmp_path, "after the size check", "server", location.server_id, seconds):
         with after_the_lease():
             assert delivery.claim(location.server_id).attempt == 2
         half.write_bytes(half.read_bytes()[:1000])  # as far as the other worker has come
