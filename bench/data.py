@@ -1,7 +1,7 @@
 """Accounts, profiles, campaigns and clicks to measure with, made on the server by INSERT … SELECT from `generate_series`.
 
-Runs in an actor with Django. A click's CSV line has about 330 bytes and packs about as well as real ones: addresses and
-moments differ, user agents and links come from short lists.
+Runs in an actor with Django. A click's CSV line has about 360 bytes and packs about as well as real ones: addresses, moments and
+half of the user agents differ, names of links and campaigns come from short lists.
 """
 
 from datetime import UTC, datetime, time, timedelta
@@ -17,9 +17,9 @@ from interactions.models import Campaign
 
 CLICK = KINDS["email_click"]
 AGENTS = [
-    f"Mozilla/5.0 ({system}) AppleWebKit/537.36 (KHTML, like Gecko) Chrome/{version}.0.{build}.{version} Safari/537.36"
-    for system in ("Windows NT 10.0; Win64; x64", "Macintosh; Intel Mac OS X 10_15_7", "X11; Linux x86_64", "iPhone; CPU OS 18_1")
-    for version, build in ((128, 6613), (129, 6668), (130, 6723), (131, 6778), (132, 6834))
+    f"Mozilla/5.0 ({system}) AppleWebKit/537.36 (KHTML, like Gecko) Chrome/{version}.0.0.0 Safari/537.36"
+    for system in ("Windows NT 10.0; Win64; x64", "Macintosh; Intel Mac OS X 10_15_7", "X11; Linux x86_64")
+    for version in range(128, 134)
 ]
 EVENTS = """
 INSERT INTO {table} (profile_table_id, kind, profile_id, campaign_id, email_address, language, sending_moment,
@@ -41,7 +41,12 @@ URL = (
     "'https://www.example.com/' || (ARRAY['shoes', 'coats', 'sale', 'new/in', 'account'])[1 + h / 13 % 5]"
     " || '?utm_campaign=' || h % 100 || '&id=' || md5(g::text)"
 )
-AGENT = f"(ARRAY[{', '.join(repr(agent) for agent in AGENTS)}])[1 + h / 5 % {len(AGENTS)}]"
+# Half of the clicks come from one of many sorts of phones, each with its own model, build and version.
+AGENT = (
+    "CASE WHEN h % 2 = 0 THEN 'Mozilla/5.0 (Linux; Android ' || 10 + h / 2 % 6 || '; SM-' || upper(substr(md5((h / 12 % 900)::text), 1, 5))"
+    " || ') AppleWebKit/537.36 (KHTML, like Gecko) Chrome/' || 118 + h / 17 % 16 || '.0.' || 5900 + h / 31 % 900 || '.' || h / 37 % 200"
+    f" || ' Mobile Safari/537.36' ELSE (ARRAY[{', '.join(repr(agent) for agent in AGENTS)}])[1 + h / 5 % {len(AGENTS)}] END"
+)
 
 
 def run_sql(text: str, values: list[Any] | None = None) -> None:

@@ -128,25 +128,30 @@ def _copy(link: Any, text: bytes) -> Iterator[Block]:
         _fail(result, link)
     done = False
     try:
-        rows: list[Any] = []
-        size = 0
-        while True:
-            with connection.wrap_database_errors:
-                length, data = pgconn.get_copy_data(0)
-            if length < 0:
-                break
-            rows.append(data)
-            size += length
-            if size >= SIZE:
+        while not done:
+            rows, done = _some_rows(pgconn)
+            if done:
+                _drain(link, quiet=False)
+            if rows:
                 yield _block(rows)
-                rows, size = [], 0
-        done = True
-        _drain(link, quiet=False)
-        if rows:
-            yield _block(rows)
     finally:
         if not done:
             _abandon(link)
+
+
+def _some_rows(pgconn: Any) -> tuple[list[Any], bool]:
+    """The next rows, of about SIZE bytes together, and whether they are the last. Nothing but the needful is done per row."""
+    rows: list[Any] = []
+    size = 0
+    take, keep = pgconn.get_copy_data, rows.append
+    with connection.wrap_database_errors:
+        while size < SIZE:
+            length, data = take(0)
+            if length < 0:
+                return rows, True
+            keep(data)
+            size += length
+    return rows, False
 
 
 def _block(rows: list[Any]) -> Block:
