@@ -39,9 +39,7 @@ def _secret(name: str, make: Any) -> str:
 SECRET_KEY = _secret("SECRET_KEY", lambda: secrets.token_urlsafe(50))
 # Fernet keys, newest first: the first one encrypts, all of them decrypt.
 FIELD_ENCRYPTION_KEYS = [
-    key.strip()
-    for key in _secret("FIELD_ENCRYPTION_KEYS", lambda: Fernet.generate_key().decode()).split(",")
-    if key.strip()
+    key.strip() for key in _secret("FIELD_ENCRYPTION_KEYS", lambda: Fernet.generate_key().decode()).split(",") if key.strip()
 ]
 ALLOWED_HOSTS = env.words("ALLOWED_HOSTS", "127.0.0.1,localhost,[::1]")
 CSRF_TRUSTED_ORIGINS = env.words("CSRF_TRUSTED_ORIGINS")
@@ -149,6 +147,9 @@ WHITENOISE_USE_FINDERS = DEBUG or DEMO
 LEASE_SECONDS = env.number("LEASE_SECONDS", 300, minimum=3)
 # Tries of a run before it is left to a person. A delivery has no such cap: its archive is kept until it goes out.
 RUN_ATTEMPTS = env.number("RUN_ATTEMPTS", 5, minimum=1)
+# Exports of one account under way at the same time, on all workers together; 0 is no limit. Below the number of worker
+# processes, so that one account's large files leave a worker for the others.
+EXPORTS_PER_ACCOUNT = env.number("EXPORTS_PER_ACCOUNT", 0)
 # A failed try is followed by the next after 1, 2, 4 … times this, up to RETRY_MAX_SECONDS.
 RETRY_SECONDS = env.number("RETRY_SECONDS", 60, minimum=1)
 RETRY_MAX_SECONDS = env.number("RETRY_MAX_SECONDS", 3600, minimum=1)

@@ -1,4 +1,4 @@
-"""Whether one account's large exports hold up another's small one: the small one's wait with and without them."""
+"""Whether one account's large exports hold up another's small one: its wait with and without them, EXPORTS_PER_ACCOUNT being 1."""
 
 from .measure import Line, Pairs, in_turn
 from .workers import stage, workers
@@ -17,7 +17,7 @@ BIG = 4
 
 
 def measure(work: Workplace) -> dict[str, Pairs]:
-    with stage(work, "fairness") as (environment, actor):
+    with stage(work, "fairness", EXPORTS_PER_ACCOUNT="1") as (environment, actor):
         big = actor("bench.data:make_clicks", account="big", name="customers", rows=work.rows(5_000_000), profiles=1000).value
         small = actor("bench.data:make_clicks", account="small", name="customers", rows=10, profiles=10).value
         actor("bench.data:tidy", table="interactions_emailevent")

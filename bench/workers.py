@@ -34,10 +34,10 @@ def workers(environment: dict[str, str], count: int, actor: Actor) -> Iterator[N
 
 
 @contextmanager
-def stage(work: Workplace, name: str) -> Iterator[tuple[dict[str, str], Actor]]:
-    """A database and a Redis of that name: the environment of their workers, and a process that asks them."""
+def stage(work: Workplace, name: str, **more: str) -> Iterator[tuple[dict[str, str], Actor]]:
+    """A database and a Redis: the environment of their workers, with `more` in it, and a process that asks them."""
     with work.database(name) as database, work.redis() as broker:
-        environment = work.settings(database, CELERY_BROKER_URL=broker)
+        environment = work.settings(database, CELERY_BROKER_URL=broker, **more)
         with work.actor(environment) as actor:
             actor("bench.due_work:prepare")
             yield environment, actor

@@ -13,6 +13,7 @@ from django.db import Error, transaction
 from django.db.models import Exists, F, OuterRef, Q
 from django.utils import timezone
 
+from accounts.models import Account
 from interactions import position
 from interactions.position import PositionError
 from interactions.rows import Rows, Selection, header
@@ -51,6 +52,21 @@ def execute(run_id: int) -> Run | None:
 
 
 def claim(run_id: int) -> Run | None:
+    """Takes the run, unless it is held back; EXPORTS_PER_ACCOUNT holds it back while its account has that many under way."""
+    if not settings.EXPORTS_PER_ACCOUNT:
+        return take(run_id)
+    with transaction.atomic():
+        # The account's row is locked, so that two claims for it count one after the other.
+        account = Account.objects.select_for_update(of=("self",), no_key=True).get(profile_tables__flows__runs=run_id)
+        under_way = Run.objects.filter(status=Run.Status.RUNNING, lease_until__gte=timezone.now())
+        if under_way.filter(flow__profile_table__account=account).exclude(pk=run_id).count() < settings.EXPORTS_PER_ACCOUNT:
+            return take(run_id)
+        # To be asked for again when one of them has ended.
+        Run.objects.filter(pk=run_id, status=Run.Status.WAITING).update(queued_at=None)
+        return None
+
+
+def take(run_id: int) -> Run | None:
     """Takes the run by compare-and-set, unless another worker holds it or an earlier run of its flow is unfinished."""
     now = timezone.now()
     free = Q(status=Run.Status.WAITING) | Q(status=Run.Status.RUNNING, lease_until__lt=now)

@@ -3,7 +3,8 @@
 from datetime import timedelta
 
 from celery import shared_task
-from django.db.models import Q
+from django.conf import settings
+from django.db.models import Q, QuerySet
 from django.utils import timezone
 
 from . import delivery, pipeline, recovery, retention, schedule, watch
@@ -23,6 +24,8 @@ def tick() -> None:
 @shared_task(name="flows.tasks.execute_run")
 def execute_run(run_id: int) -> None:
     run = pipeline.execute(run_id)
+    if run is not None and settings.EXPORTS_PER_ACCOUNT:
+        send_run_hints(Run.objects.filter(flow__profile_table__account=run.account, queued_at=None))
     if run is not None and run.status == Run.Status.DONE:
         for server_id in run.deliveries.order_by().values_list("location__server", flat=True).distinct():
             deliver_server.delay(server_id)
@@ -53,13 +56,19 @@ def send_hints() -> None:
     """Asks workers to take what is due and was not asked for lately."""
     now = timezone.now()
     unasked = Q(queued_at=None) | Q(queued_at__lt=now - HINT_AGAIN)
-    runs = Run.objects.filter(unasked, status=Run.Status.WAITING, next_attempt_at__lte=now)
+    send_run_hints(Run.objects.filter(unasked))
+    waiting = Delivery.objects.filter(unasked, status=Delivery.Status.WAITING, next_attempt_at__lte=now)
+    for server_id in list(waiting.order_by().values_list("location__server", flat=True).distinct()):
+        if waiting.filter(location__server=server_id).update(queued_at=now):
+            deliver_server.apply_async((server_id,), expires=HINT_AGAIN.seconds)
+
+
+def send_run_hints(unasked: QuerySet[Run]) -> None:
+    """Asks workers to take those of the runs that are due, the first opened first."""
+    now = timezone.now()
+    runs = unasked.filter(status=Run.Status.WAITING, next_attempt_at__lte=now)
     while batch := list(runs.order_by("pk").values_list("pk", flat=True)[:BATCH]):
         # The condition again, and only what bears this round's moment: of two rounds at the same time one asks.
         runs.filter(pk__in=batch).update(queued_at=now)
         for run_id in Run.objects.filter(pk__in=batch, queued_at=now).order_by("pk").values_list("pk", flat=True):
             execute_run.apply_async((run_id,), expires=HINT_AGAIN.seconds)
-    waiting = Delivery.objects.filter(unasked, status=Delivery.Status.WAITING, next_attempt_at__lte=now)
-    for server_id in list(waiting.order_by().values_list("location__server", flat=True).distinct()):
-        if waiting.filter(location__server=server_id).update(queued_at=now):
-            deliver_server.apply_async((server_id,), expires=HINT_AGAIN.seconds)

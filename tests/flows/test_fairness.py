@@ -1,0 +1,71 @@
+"""One account's exports leave room for the others': EXPORTS_PER_ACCOUNT at the claim, and the hint when there is room again."""
+
+from datetime import time
+
+import pytest
+
+from actito_exports.celery import app
+from flows import pipeline, schedule, tasks
+from flows.models import Flow, Run
+from tests import factories
+
+
+def hints():
+    """The runs that workers were asked to take since the last look."""
+    asked = []
+    with app.connection_for_read() as connection, connection.SimpleQueue("celery") as queue:
+        while True:
+            try:
+                message = queue.get_nowait()
+            except queue.Empty:
+                return asked
+            message.ack()
+            if message.headers["task"] == "flows.tasks.execute_run":
+                asked.append(message.payload[0][0])
+
+
+def make_flow(table, kind="email_click"):
+    return Flow.objects.create(profile_table=table, kind=kind, launch_time=time(2), active=True)
+
+
+@pytest.fixture
+def runs(table):
+    """Three runs of one account, then one of another."""
+    other = factories.make_table(factories.make_account("globex"), "people")
+    flows = [make_flow(table, kind) for kind in ("email_click", "email_opening", "email_sent")] + [make_flow(other)]
+    return [schedule.open_manual(flow) for flow in flows]
+
+
+def test_an_account_has_as_many_exports_under_way_as_it_may(runs, settings):
+    settings.EXPORTS_PER_ACCOUNT = 2
+    assert [bool(pipeline.claim(run.pk)) for run in runs] == [True, True, False, True]
+    assert list(Run.objects.order_by("pk").values_list("status", "attempt")) == [
+        ("running", 1), ("running", 1), ("waiting", 0), ("running", 1),
+    ]  # fmt: skip
+
+
+def test_without_a_limit_all_are_taken(runs):
+    assert [bool(pipeline.claim(run.pk)) for run in runs] == [True, True, True, True]
+
+
+def test_a_dead_worker_s_claim_does_not_count(runs, settings):
+    settings.EXPORTS_PER_ACCOUNT = 1
+    assert pipeline.claim(runs[0].pk)
+    assert pipeline.claim(runs[1].pk) is None
+    Run.objects.filter(pk=runs[0].pk).update(lease_until="2020-01-01T00:00:00Z")
+    assert pipeline.claim(runs[1].pk)
+
+
+def test_what_was_held_back_is_asked_for_when_there_is_room(runs, settings):
+    settings.EXPORTS_PER_ACCOUNT = 1
+    hints()
+    tasks.send_hints()
+    assert sorted(hints()) == [run.pk for run in runs]
+    held = pipeline.claim(runs[0].pk)
+    assert held
+    tasks.execute_run(runs[1].pk)
+    assert hints() == []
+    Run.objects.filter(pk=held.pk).update(status=Run.Status.DONE)
+    tasks.execute_run(runs[2].pk)
+    assert hints() == [runs[1].pk]
+    assert list(Run.objects.order_by("pk").values_list("status", flat=True)) == ["done", "waiting", "done", "waiting"]
