@@ -113,7 +113,8 @@ class Application:
             return
         entry.values["server"] = server
         name = f"{account.name}/{entry.name}"
-        location = Location(account=account, name=entry.name)
+        # Who writes the file has decided; the admin asks for a passed connection test.
+        location = Location(account=account, name=entry.name, accepted_untested=True)
         self._put(location, {"account": account, "name": entry.name}, entry, "location", name)
 
     def _flow(self, account: Account, whole: AccountEntry, entry: FlowEntry) -> None:

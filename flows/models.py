@@ -316,6 +316,9 @@ class Delivery(models.Model):
     collected_at = models.DateTimeField(
         null=True, blank=True, help_text="When the client had taken the file from a hosted server."
     )
+    warned_at = models.DateTimeField(
+        null=True, blank=True, help_text="When the account's managers were told that the file will be deleted uncollected."
+    )
     removed_at = models.DateTimeField(null=True, blank=True, help_text="When the retention removed it from a hosted server.")
 
     objects = DeliveryQuerySet.as_manager()

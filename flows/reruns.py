@@ -17,7 +17,18 @@ def deliver_again(delivery: Delivery) -> Delivery:
     asked = (
         Delivery.objects.filter(pk=delivery.pk)
         .exclude(status=Delivery.Status.RUNNING, lease_until__gte=timezone.now())
-        .update(status=Delivery.Status.WAITING, next_attempt_at=timezone.now(), failures=0, error="", trace="", queued_at=None)
+        .update(
+            status=Delivery.Status.WAITING,
+            next_attempt_at=timezone.now(),
+            failures=0,
+            error="",
+            trace="",
+            queued_at=None,
+            # These told of the file that was there before.
+            collected_at=None,
+            warned_at=None,
+            removed_at=None,
+        )
     )
     if not asked:
         raise FlowError(f"{delivery} is being sent at this moment. Wait until it is through.")

@@ -58,7 +58,8 @@ def purge_hosted(dry_run: bool) -> int:
         try:
             with connect(server) as client:
                 for delivery in old.filter(location__server=server):
-                    for path in delivery.remote_names:
+                    # Where a collected file was, one of that name is the client's own by now; the companions are still ours.
+                    for path in delivery.remote_names[1 if delivery.collected_at else 0 :]:
                         folder, name = posixpath.split(path)
                         client.remove(folder, name)
                     Delivery.objects.filter(pk=delivery.pk).update(removed_at=timezone.now())

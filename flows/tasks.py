@@ -7,7 +7,7 @@ from django.conf import settings
 from django.db.models import Q, QuerySet
 from django.utils import timezone
 
-from . import delivery, pipeline, recovery, retention, schedule, watch
+from . import delivery, hosted, pipeline, recovery, retention, schedule, watch
 from .models import Delivery, Run
 
 # A hint that no worker has taken by then expires, and is sent anew: so a lost one costs minutes, and none pile up.
@@ -44,6 +44,9 @@ def recover() -> None:
 
 @shared_task(name="flows.tasks.purge")
 def purge() -> None:
+    # First what the clients have taken, so that nobody is warned of it; then what is past its days.
+    hosted.look()
+    hosted.warn()
     retention.purge()
 
 

@@ -10,7 +10,7 @@ from django.utils.safestring import SafeString
 
 from accounts.buttons import Button, ButtonsMixin, Refused
 
-from . import hostkeys, keys, probe
+from . import hostkeys, keys, openpgp, probe
 from .errors import TransferError
 from .forms import LocationForm, ServerForm
 from .models import Location, Server
@@ -18,6 +18,8 @@ from .secrets import Secret
 
 # How long a fetched host key may wait for its confirmation, in seconds.
 CONFIRM_WITHIN = 900
+# Tone and word of a location without a passed test, by whether it is accepted so.
+UNTESTED = {False: ("warn", "Not passed yet"), True: ("idle", "Not passed, accepted")}
 
 
 def is_sftp(server: Server) -> bool:
@@ -148,7 +150,8 @@ class ServerAdmin(ButtonsMixin):
 
     def pin(self, request: HttpRequest, server: Server, lines: list[str]) -> str:
         """Makes `lines` the server's confirmed host keys; returns a sentence."""
-        Server.objects.filter(pk=server.pk).update(host_keys="\n".join(lines), seen_host_key="")
+        server.host_keys, server.seen_host_key = "\n".join(lines), ""
+        server.save(update_fields=["host_keys", "seen_host_key"])
         return "The host key is confirmed." + self.identity_confirmed(request, server)
 
     def identity_confirmed(self, request: HttpRequest, server: Server) -> str:
@@ -174,17 +177,27 @@ class ServerAdmin(ButtonsMixin):
         super().save_model(request, obj, form, change)
 
 
+def _shown(recipient: openpgp.Recipient) -> tuple[str, str, str]:
+    """Owner, fingerprint in groups of four as GnuPG prints it, and the end."""
+    digits = recipient.fingerprint
+    groups = " ".join(digits[start : start + 4] for start in range(0, len(digits), 4))
+    end = f"expires on {recipient.expires:%Y-%m-%d}" if recipient.expires else "does not expire"
+    return recipient.user, groups, end
+
+
 class LocationAdmin(ButtonsMixin):
     form = LocationForm
-    list_display = ["__str__", "server", "folder", "companion_words"]
+    list_display = ["__str__", "server", "folder", "companion_words", "test_word"]
     list_filter = [("account", admin.RelatedOnlyFieldListFilter), "server__protocol"]
     list_select_related = ["account", "server__account"]
     search_fields = ["name", "folder", "account__name", "server__name"]
     autocomplete_fields = ["account", "server"]
+    readonly_fields = ["test_word", "recipients"]
     fieldsets = [
         (None, {"fields": ["account", "name", "server", "folder"]}),
+        ("Connection test", {"fields": ["test_word", "accepted_untested"]}),
         ("Beside each archive", {"fields": list(Location.COMPANIONS)}),
-        ("Encryption", {"fields": ["pgp_keys"], "classes": ["collapse"]}),
+        ("Encryption", {"fields": ["pgp_keys", "recipients"], "classes": ["collapse"]}),
     ]
     refusals = (Refused, TransferError)
     buttons = (Button("test_connection", "Test connection"),)
@@ -192,6 +205,25 @@ class LocationAdmin(ButtonsMixin):
     @admin.display(description="Companions")
     def companion_words(self, location: Location) -> str:
         return ", ".join(location.companions)
+
+    @admin.display(description="Connection test", ordering="probed_at")
+    def test_word(self, location: Location) -> SafeString | str:
+        if location.server_id and location.server.protocol == Server.Protocol.PORTAL:
+            return "Nothing to test"
+        if location.probed_at:
+            return f"Passed on {location.probed_at:%Y-%m-%d %H:%M} UTC"
+        return format_html('<span class="chip chip-{}">{}</span>', *UNTESTED[location.accepted_untested])
+
+    @admin.display(description="Recipients")
+    def recipients(self, location: Location) -> SafeString | str:
+        """Whom files are encrypted for; checking the keys again shows what has expired since they were entered."""
+        if not location.pgp_keys.strip():
+            return "None. Files are not encrypted."
+        try:
+            found = openpgp.check(location.pgp_keys)
+        except TransferError as error:
+            return format_html('<span class="chip chip-bad">Not usable</span> {}', str(error))
+        return format_html_join("", "<div>{} <code>{}</code>, {}</div>", map(_shown, found))
 
     def test_connection(self, request: HttpRequest, location: Location) -> HttpResponse:
         steps = list(probe.probe(location))

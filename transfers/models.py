@@ -1,8 +1,12 @@
 """Where to: servers with their identity and secrets, and locations (folders) on them."""
 
+from collections.abc import Iterable
+from typing import Any
+
 from django.core.exceptions import ValidationError
 from django.core.validators import MaxValueValidator, MinValueValidator
-from django.db import models
+from django.db import models, transaction
+from django.utils import timezone
 
 from accounts.models import Account, code_name
 
@@ -21,6 +25,11 @@ class Server(models.Model):
         UTF_8 = "utf-8", "UTF-8"
         LATIN_1 = "latin-1", "Latin-1"
 
+    # What a connection test has tried: it must be passed anew when one of these changes.
+    TESTED = (
+        "protocol", "host", "port", "username", "password", "private_key", "passphrase", "host_keys", "ca_certificate",
+        "pinned_certificate", "tls12_only", "trust_passive_address", "encoding", "can_rename", "can_stat",
+    )  # fmt: skip
     DEFAULT_PORTS = {"sftp": 22, "ftps": 21, "ftps_implicit": 990, "s3": 443, "portal": 0}
 
     account = models.ForeignKey(Account, on_delete=models.CASCADE, related_name="servers")
@@ -78,6 +87,13 @@ class Server(models.Model):
     def __str__(self) -> str:
         return f"{self.account.name}/{self.name}"
 
+    def save(self, **kwargs: Any) -> None:
+        """Also takes the passed connection tests from the server's locations when what they tried has changed."""
+        changed = _changed(self, kwargs.get("update_fields"))
+        super().save(**kwargs)
+        if changed:
+            self.locations.update(probed_at=None)
+
     @property
     def effective_port(self) -> int:
         return self.port or self.DEFAULT_PORTS[self.protocol]
@@ -108,6 +124,17 @@ class Server(models.Model):
             raise ValidationError({"ca_certificate": str(error)}) from None
 
 
+def _changed(row: "Server | Location", update_fields: Iterable[str] | None) -> bool:
+    """Whether saving `row` changes something in the database that a connection test has tried."""
+    names = {name for name in row.TESTED if update_fields is None or name.removesuffix("_id") in update_fields}
+    stored = type(row)._default_manager.filter(pk=row.pk).first() if names and not row._state.adding else None
+    return stored is not None and _differ(row, stored, names)
+
+
+def _differ(one: models.Model, other: models.Model, names: Iterable[str]) -> bool:
+    return any(getattr(one, name) != getattr(other, name) for name in names)
+
+
 def plain_folder(folder: str) -> None:
     """Refuses what a remote path must not hold: NUL, line breaks, and steps up."""
     if any(character in folder for character in "\0\r\n"):
@@ -127,8 +154,17 @@ class Location(models.Model):
     checksum = models.BooleanField(default=False, help_text="<name>.sha256, as sha256sum writes it.")
     ready = models.BooleanField(default=False, help_text="<name>.ready, empty, always last.")
     pgp_keys = models.TextField("OpenPGP keys", blank=True, help_text="Public keys of the recipients; files are then encrypted.")
+    probed_at = models.DateTimeField(
+        null=True, editable=False, help_text="When the connection test was passed with the present settings."
+    )
+    accepted_untested = models.BooleanField(
+        "accept untested",
+        default=False,
+        help_text="Flows may be activated with this location although it has not passed a connection test.",
+    )
 
     COMPANIONS = ("manifest", "checksum", "ready")
+    TESTED = ("server_id", "folder")
 
     class Meta:
         constraints = [models.UniqueConstraint(fields=["account", "name"], name="one_location_per_name")]
@@ -148,3 +184,35 @@ class Location(models.Model):
     @property
     def companions(self) -> list[str]:
         return [name for name in self.COMPANIONS if getattr(self, name)]
+
+    @property
+    def trusted(self) -> bool:
+        """Whether a flow may be activated with it: tested, accepted without a test, or nothing to test."""
+        return bool(self.probed_at or self.accepted_untested or self.server.protocol == Server.Protocol.PORTAL)
+
+    def save(self, **kwargs: Any) -> None:
+        """Also takes the passed connection test away when what it tried has changed. Only `note_probe` gives one."""
+        if self._state.adding:
+            super().save(**kwargs)
+            return
+        changed = _changed(self, kwargs.get("update_fields"))
+        names = kwargs.pop("update_fields", None)
+        if names is None:
+            names = {field.name for field in self._meta.concrete_fields if not field.primary_key}
+        super().save(update_fields=set(names) - {"probed_at"}, **kwargs)
+        if changed:
+            self.probed_at = None
+            Location.objects.filter(pk=self.pk).update(probed_at=None)
+
+    def note_probe(self) -> bool:
+        """Records a passed connection test; False, and nothing recorded, when what was tried has changed meanwhile."""
+        with transaction.atomic():
+            server = Server.objects.select_for_update().filter(pk=self.server_id).first()
+            location = Location.objects.select_for_update().filter(pk=self.pk).first()
+            if server is None or location is None:
+                return False
+            if _differ(server, self.server, Server.TESTED) or _differ(location, self, self.TESTED):
+                return False
+            self.probed_at = timezone.now()
+            Location.objects.filter(pk=self.pk).update(probed_at=self.probed_at)
+        return True

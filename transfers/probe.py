@@ -147,7 +147,10 @@ class _Attempt:
 
 
 def probe(location: Location) -> Iterator[Step]:
-    """Tests a location, step by step as they are done. After a failed step the others are skipped."""
+    """Tests a location, step by step as they are done. After a failed step the others are skipped.
+
+    A test that is taken to its end without a failed step is noted on the location.
+    """
     server = location.server
     if server.protocol == Server.Protocol.PORTAL:
         yield Step("Portal", PASSED, "Nothing is transferred: files are downloaded from the history.", 0.0)
@@ -163,6 +166,8 @@ def probe(location: Location) -> Iterator[Step]:
             step = Step(name, SKIPPED, "A step before it failed.", 0.0) if failed else _carried_out(name, action)
             failed = failed or step.outcome == FAILED
             yield step
+        if not failed:
+            location.note_probe()
     finally:
         attempt.clean_up()
 

@@ -25,7 +25,7 @@ from transfers.models import Location
 from .asking import ask_for_run
 from .backfills import BackfillForm
 from .filters import AccountFilter, KindFilter
-from .forms import FlowForm, RangeForm
+from .forms import FlowForm, RangeForm, untested
 from .pausing import PausingMixin, resume_url
 
 
@@ -138,7 +138,8 @@ class FlowAdmin(PausingMixin):
         return redirect("admin:flows_run_change", run.pk)
 
     def activate(self, request: HttpRequest, flow: Flow) -> str:
-        if sentence := clash(flow, flow.locations.select_related("server")):
+        locations = flow.locations.select_related("account", "server")
+        if sentence := clash(flow, locations) or untested(locations):
             raise Refused(sentence)
         flow.active = True
         flow.save()

@@ -1,5 +1,6 @@
 """The form of a flow, which refuses file names that could meet on a server, and that of a date range."""
 
+from collections.abc import Iterable
 from datetime import datetime
 from typing import Any
 
@@ -8,6 +9,18 @@ from django.utils import timezone
 
 from flows.clashes import clash
 from flows.models import Flow
+from transfers.models import Location
+
+
+def untested(locations: Iterable[Location]) -> str | None:
+    """A sentence when a flow may not be activated with these locations yet, else None."""
+    names = ", ".join(str(location) for location in locations if not location.trusted)
+    if not names:
+        return None
+    return (
+        f"No connection test has been passed with the present settings: {names}. Press “Test connection” at the location, "
+        "or tick “Accept untested” there to go without."
+    )
 
 
 class FlowForm(forms.ModelForm):  # type: ignore[type-arg]
@@ -31,7 +44,14 @@ class FlowForm(forms.ModelForm):  # type: ignore[type-arg]
                 self.add_error("locations", f"{', '.join(foreign)}: these locations belong to another account than the table.")
             elif sentence := clash(flow, locations.select_related("server")):
                 self.add_error("file_name", sentence)
+            if data.get("active") and (sentence := untested(self._new(locations.select_related("account", "server")))):
+                self.add_error("locations", sentence)
         return data
+
+    def _new(self, locations: Iterable[Location]) -> list[Location]:
+        """The locations that files start to go to with this form: those added, or all when the flow is activated."""
+        known = set(self.instance.locations.all()) if self.instance.pk and self.instance.active else set()
+        return [location for location in locations if location not in known]
 
     def _own(self, name: str) -> Any:
         return getattr(self.instance, name) if self.instance.pk else None

@@ -223,7 +223,10 @@ class DeliveryAdmin(ReadOnly):
     buttons = (Button("deliver_again", "Deliver again", lambda delivery: bool(delivery.run.archive), "Deliver again."),)
     fieldsets = [
         (None, {"fields": ["run_link", "location", "state_word", "error", "next_attempt_at"]}),
-        ("Outcome", {"fields": ["sent", "size_verified", "remote_names", "delivered_at", "collected_at", "removed_at"]}),
+        (
+            "Outcome",
+            {"fields": ["sent", "size_verified", "remote_names", "delivered_at", "collected_at", "warned_at", "removed_at"]},
+        ),
         (
             "Work",
             {"fields": ["created_at", "started_at", "attempt", "failures", "worker", "lease_until"], "classes": ["collapse"]},

@@ -12,6 +12,7 @@ from django.test.utils import CaptureQueriesContext
 from flows.models import Backfill, Delivery, Flow, FlowRequest, Run
 from tests.pages import scene as scenes
 from tests.pages.test_history import words
+from transfers.models import Location
 
 EXECUTE, DELIVER = "flows.tasks.execute_run", "flows.tasks.deliver_server"
 
@@ -104,6 +105,49 @@ def test_a_flow_whose_names_could_clash_is_neither_activated_nor_saved(scene, pr
     assert "could give two files at one location the same name" in words(answer)
     flow.refresh_from_db()
     assert flow.active is False
+
+
+UNTESTED = (
+    "No connection test has been passed with the present settings: acme/daily. Press “Test connection” at the location, "
+    "or tick “Accept untested” there to go without."
+)
+
+
+@pytest.fixture
+def untested(scene):
+    """The scene's location `daily`, neither tested nor accepted."""
+    Location.objects.filter(pk=scene.location.pk).update(accepted_untested=False)
+    return scene.location
+
+
+@pytest.mark.parametrize("proof", [{"probed_at": scenes.NOW}, {"accepted_untested": True}])
+def test_a_flow_is_activated_only_with_locations_that_are_tested_or_accepted(scene, untested, press, as_, proof):
+    flow = Flow.objects.get(kind="email_complaint")
+    page = f"/admin/flows/flow/{flow.pk}/change/"
+    data = flow_form(flow, active="on", locations=[untested.pk])
+    assert UNTESTED in words(press("flows/flow", flow, "activate"))
+    answer = as_("support").post(page, data)
+    assert answer.status_code == 200
+    assert UNTESTED in words(answer)
+    flow.refresh_from_db()
+    assert (flow.active, flow.position, notes(flow)) == (False, "", [])
+    # Without activating it, the flow can be prepared.
+    assert as_("support").post(page, {**data, "active": ""}).status_code == 302
+    Location.objects.filter(pk=untested.pk).update(**proof)
+    assert "The flow acme/customers/email_complaint is active." in words(press("flows/flow", flow, "activate"))
+
+
+def test_a_location_is_added_to_an_active_flow_only_when_tested_or_accepted(scene, untested, as_):
+    flow = Flow.objects.get(kind="survey_answer")
+    page = f"/admin/flows/flow/{flow.pk}/change/"
+    answer = as_("support").post(page, flow_form(flow, active="on", locations=[untested.pk]))
+    assert UNTESTED in words(answer)
+    assert flow.locations.count() == 0
+    # One that the flow goes to already does not stand in the way of another change.
+    flow.locations.add(untested)
+    assert as_("support").post(page, flow_form(flow, active="on", locations=[untested.pk])).status_code == 302
+    flow.refresh_from_db()
+    assert flow.launch_time == time(4, 30)
 
 
 def flow_form(flow: Flow, **values: object) -> dict[str, object]:

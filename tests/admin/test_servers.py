@@ -9,10 +9,11 @@ from flows.models import Delivery
 from tests.admin.test_flows import DELIVER, notes, press
 from tests.pages import scene as scenes
 from tests.pages.test_history import words
-from transfers import hostkeys, keys
+from tests.transfers.test_openpgp import gpg, make_key
+from transfers import hostkeys, keys, openpgp
 from transfers.models import Location, Server
 
-__all__ = ["press"]
+__all__ = ["gpg", "press"]
 NEW = "n3w-p4ss-also-hidden-77"
 
 
@@ -204,3 +205,50 @@ def test_a_location_entered_beside_its_server_has_its_account(scene, save):
     extra = {"locations-0-name": "extra", "locations-0-folder": "/extra", "locations-TOTAL_FORMS": 1}
     assert save(**extra).status_code == 302
     assert Location.objects.get(name="extra").account == scene.acme
+
+
+def location_form(scene, **values: object) -> dict[str, object]:
+    plain = {"account": scene.acme.pk, "name": "daily", "server": scene.server.pk, "folder": "/in/daily"}
+    return {**plain, **values}
+
+
+def test_a_passed_connection_test_is_shown_until_the_settings_change(scene, press, save, as_, sshd):
+    _, folder = sshd.new_folder()
+    Server.objects.filter(pk=scene.server.pk).update(**sshd.fields())
+    Location.objects.filter(pk=scene.location.pk).update(folder=folder, accepted_untested=False)
+    page = f"/admin/transfers/location/{scene.location.pk}/change/"
+    assert "Not passed yet" in words(as_("support").get(page))
+    assert "Files can be delivered to this location." in words(press("transfers/location", scene.location, "test_connection"))
+    scene.location.refresh_from_db()
+    assert scene.location.probed_at == scenes.NOW
+    assert "Passed on 2026-11-23 09:30 UTC" in words(as_("support").get(page))
+    # Confirming a host key means another identity: to be tested again.
+    Server.objects.filter(pk=scene.server.pk).update(seen_host_key=(new := host_key()))
+    press("transfers/server", scene.server, "confirm_seen", fingerprint=hostkeys.fingerprint(new))
+    scene.location.refresh_from_db()
+    assert scene.location.probed_at is None
+
+
+def test_a_location_is_accepted_without_a_test(scene, as_):
+    page = f"/admin/transfers/location/{scene.location.pk}/change/"
+    assert as_("support").post(page, location_form(scene)).status_code == 302
+    scene.location.refresh_from_db()
+    assert (scene.location.accepted_untested, scene.location.trusted) == (False, False)
+    assert as_("support").post(page, location_form(scene, accepted_untested="on")).status_code == 302
+    scene.location.refresh_from_db()
+    assert (scene.location.accepted_untested, scene.location.trusted) == (True, True)
+    assert "Not passed, accepted" in words(as_("support").get(page))
+
+
+def test_the_recipients_of_a_location_are_shown(scene, as_, gpg):
+    page = f"/admin/transfers/location/{scene.location.pk}/change/"
+    assert "None. Files are not encrypted." in words(as_("support").get(page))
+    text = make_key(gpg, "Zoë Client <zoe@acme.test>") + make_key(gpg, "Second <second@acme.test>", expires="0")
+    assert as_("support").post(page, location_form(scene, pgp_keys=text)).status_code == 302
+    first, second = openpgp.check(text)
+    shown = words(as_("support").get(page))
+    groups = [" ".join(key.fingerprint[start : start + 4] for start in range(0, 40, 4)) for key in (first, second)]
+    assert f"Zoë Client <zoe@acme.test> {groups[0]} , expires on {first.expires:%Y-%m-%d}" in shown
+    assert f"Second <second@acme.test> {groups[1]} , does not expire" in shown
+    Location.objects.filter(pk=scene.location.pk).update(pgp_keys="damaged since")
+    assert "Not usable No OpenPGP public key was found." in words(as_("support").get(page))

@@ -43,9 +43,9 @@ def build() -> Scene:
         account=acme, name="acme-sftp", protocol="sftp", host="sftp.acme.test", username="actito", password=SECRET
     )
     location = Location.objects.create(
-        account=acme, name="daily", server=server, folder="/in/daily", manifest=True, checksum=True
+        account=acme, name="daily", server=server, folder="/in/daily", manifest=True, checksum=True, accepted_untested=True
     )
-    archive = Location.objects.create(account=acme, name="lake", server=server, folder="/in/lake")
+    archive = Location.objects.create(account=acme, name="lake", server=server, folder="/in/lake", accepted_untested=True)
     clicks = _flow(customers, "email_click", [location, archive])
     for place, (name, kind, multi) in enumerate([("firstName", "text", False), ("interests", "text", True)]):
         attribute = Attribute.objects.create(profile_table=customers, name=name, type=kind, multi_valued=multi)
