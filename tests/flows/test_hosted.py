@@ -92,6 +92,22 @@ def test_a_folder_or_server_that_is_away_collects_nothing(location, sent):
     assert made.collected_at is None
 
 
+@pytest.mark.parametrize("name", ["vsftpd", "pyftpdlib_server"])
+def test_files_on_ftps_servers_are_seen_as_well(name, request, flow, location, sent):
+    running = request.getfixturevalue(name)
+    server = Server.objects.create(account=flow.account, name="ftps", hosted=True, **running.fields())
+    path, folder = running.new_folder()
+    Location.objects.update(server=server, folder=folder)
+    location.server = server
+    first, second = sent(), sent()
+    away = path.rename(path.with_name(f"{path.name}-away"))
+    (away / first.run.file_name).unlink()
+    assert hosted.look() == 0
+    away.rename(path)
+    assert hosted.look() == 1
+    assert list(Delivery.objects.filter(collected_at=None)) == [second]
+
+
 @pytest.mark.parametrize("change", [{"hosted": False}, {"can_stat": False}])
 def test_other_servers_are_not_looked_at(location, sent, change):
     archive_of(location, sent()).unlink()
