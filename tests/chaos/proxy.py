@@ -48,16 +48,18 @@ class Proxy:
             self.servers.append(await asyncio.start_server(serve, self.host, port))
 
     async def _serve(self, port: int, near: asyncio.StreamReader, back: asyncio.StreamWriter) -> None:
-        task = asyncio.current_task()
+        task, both = asyncio.current_task(), [back]
         self.tasks.add(task)
         try:
             far, onward = await asyncio.open_connection("127.0.0.1", port)
-            both = (back, onward)
+            both.append(onward)
             await asyncio.gather(self._forward(near, onward, both, counted=True), self._forward(far, back, both, counted=False))
         except OSError:
             back.transport.abort()
         finally:
             self.tasks.discard(task)
+            for writer in both:
+                writer.close()
 
     async def _forward(self, source, sink, both, *, counted: bool) -> None:
         waiting: asyncio.Queue[tuple[float, bytes]] = asyncio.Queue(64)

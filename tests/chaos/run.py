@@ -9,8 +9,9 @@ from tests.chaos.taker import Taker
 from tests.chaos.world import World
 
 DAY = 86_400
-# At the end the clock goes on in steps longer than what a lost hint waits before it is sent again.
-STEP = 660
+# At the end the clock goes on in steps longer than what a lost hint waits before it is sent again. Each step ends every
+# claim, so there is time for the work between two of them.
+STEP, STEP_EVERY = 660, 15.0
 
 
 class Stuck(Exception):
@@ -89,7 +90,7 @@ def commit_prepared() -> None:
             cursor.execute("COMMIT PREPARED %s", [name])
 
 
-def drain(world: World, seconds: float = 240) -> None:
+def drain(world: World, seconds: float = 300) -> None:
     """One more day without faults, until every flow has a file of it and nothing is on its way. Raises Stuck."""
     from django.utils import timezone
 
@@ -100,9 +101,12 @@ def drain(world: World, seconds: float = 240) -> None:
     time.sleep(0.5)
     world.clock.catch_up()
     stopped, end = timezone.now(), time.monotonic() + seconds
+    stepped = time.monotonic()
     while time.monotonic() < end:
-        time.sleep(3)
-        world.clock.advance(STEP)
+        time.sleep(1)
+        if time.monotonic() > stepped + STEP_EVERY:
+            world.clock.advance(STEP)
+            stepped = time.monotonic()
         last = Run.objects.filter(opened_at__gt=stopped).exclude(status__in=Run.UNFINISHED)
         waiting = Flow.objects.exclude(pk__in=last.values("flow")).count()
         runs = Run.objects.filter(status__in=Run.UNFINISHED).count()
