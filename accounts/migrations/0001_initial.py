@@ -9,7 +9,6 @@ import accounts.models
 
 
 class Migration(migrations.Migration):
-
     initial = True
 
     dependencies = [
@@ -18,61 +17,147 @@ class Migration(migrations.Migration):
 
     operations = [
         migrations.CreateModel(
-            name='Account',
+            name="Account",
             fields=[
-                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('name', models.CharField(help_text='In file names and commands.', max_length=63, unique=True, validators=[django.core.validators.RegexValidator('\\A[a-z0-9][a-z0-9_-]{0,62}\\Z', "Use up to 63 lower-case letters, digits, '-' and '_', starting with a letter or a digit.")])),
-                ('label', models.CharField(help_text='As clients see it.', max_length=200)),
-                ('time_zone', models.CharField(default='UTC', help_text='Launch times and export days are in this zone.', max_length=64, validators=[accounts.models.known_time_zone])),
-                ('created_at', models.DateTimeField(auto_now_add=True)),
+                ("id", models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name="ID")),
+                (
+                    "name",
+                    models.CharField(
+                        help_text="In file names and commands.",
+                        max_length=63,
+                        unique=True,
+                        validators=[
+                            django.core.validators.RegexValidator(
+                                "\\A[a-z0-9][a-z0-9_-]{0,62}\\Z",
+                                "Use up to 63 lower-case letters, digits, '-' and '_', starting with a letter or a digit.",
+                            )
+                        ],
+                    ),
+                ),
+                ("label", models.CharField(help_text="As clients see it.", max_length=200)),
+                (
+                    "time_zone",
+                    models.CharField(
+                        default="UTC",
+                        help_text="Launch times and export days are in this zone.",
+                        max_length=64,
+                        validators=[accounts.models.known_time_zone],
+                    ),
+                ),
+                ("created_at", models.DateTimeField(auto_now_add=True)),
             ],
             options={
-                'ordering': ['name'],
+                "ordering": ["name"],
             },
         ),
         migrations.CreateModel(
-            name='ProfileTable',
+            name="ProfileTable",
             fields=[
-                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('name', models.CharField(help_text='In file names and commands.', max_length=63, validators=[django.core.validators.RegexValidator('\\A[a-z0-9][a-z0-9_-]{0,62}\\Z', "Use up to 63 lower-case letters, digits, '-' and '_', starting with a letter or a digit.")])),
-                ('account', models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='profile_tables', to='accounts.account')),
+                ("id", models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name="ID")),
+                (
+                    "name",
+                    models.CharField(
+                        help_text="In file names and commands.",
+                        max_length=63,
+                        validators=[
+                            django.core.validators.RegexValidator(
+                                "\\A[a-z0-9][a-z0-9_-]{0,62}\\Z",
+                                "Use up to 63 lower-case letters, digits, '-' and '_', starting with a letter or a digit.",
+                            )
+                        ],
+                    ),
+                ),
+                (
+                    "account",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.CASCADE, related_name="profile_tables", to="accounts.account"
+                    ),
+                ),
             ],
             options={
-                'ordering': ['account__name', 'name'],
+                "ordering": ["account__name", "name"],
             },
         ),
         migrations.CreateModel(
-            name='Attribute',
+            name="Attribute",
             fields=[
-                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('name', models.CharField(max_length=63, validators=[django.core.validators.RegexValidator('\\A[^\\W\\d][\\w.-]{0,62}\\Z', "Use up to 63 letters, digits, '_', '-' and '.', starting with a letter.")])),
-                ('type', models.CharField(choices=[('text', 'Text'), ('integer', 'Integer'), ('decimal', 'Decimal'), ('boolean', 'Boolean'), ('moment', 'Moment')], default='text', max_length=10)),
-                ('multi_valued', models.BooleanField(default=False, help_text='Several values, exported as a list joined with commas.')),
-                ('profile_table', models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='attributes', to='accounts.profiletable')),
+                ("id", models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name="ID")),
+                (
+                    "name",
+                    models.CharField(
+                        max_length=63,
+                        validators=[
+                            django.core.validators.RegexValidator(
+                                "\\A[^\\W\\d][\\w.-]{0,62}\\Z",
+                                "Use up to 63 letters, digits, '_', '-' and '.', starting with a letter.",
+                            )
+                        ],
+                    ),
+                ),
+                (
+                    "type",
+                    models.CharField(
+                        choices=[
+                            ("text", "Text"),
+                            ("integer", "Integer"),
+                            ("decimal", "Decimal"),
+                            ("boolean", "Boolean"),
+                            ("moment", "Moment"),
+                        ],
+                        default="text",
+                        max_length=10,
+                    ),
+                ),
+                (
+                    "multi_valued",
+                    models.BooleanField(default=False, help_text="Several values, exported as a list joined with commas."),
+                ),
+                (
+                    "profile_table",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.CASCADE, related_name="attributes", to="accounts.profiletable"
+                    ),
+                ),
             ],
             options={
-                'ordering': ['profile_table__account__name', 'profile_table__name', 'pk'],
+                "ordering": ["profile_table__account__name", "profile_table__name", "pk"],
             },
         ),
         migrations.CreateModel(
-            name='Member',
+            name="Member",
             fields=[
-                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('role', models.CharField(choices=[('viewer', 'Viewer'), ('manager', 'Manager')], default='viewer', help_text='A manager also asks for flows and gets the warnings.', max_length=10)),
-                ('account', models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='members', to='accounts.account')),
-                ('user', models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='memberships', to=settings.AUTH_USER_MODEL)),
+                ("id", models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name="ID")),
+                (
+                    "role",
+                    models.CharField(
+                        choices=[("viewer", "Viewer"), ("manager", "Manager")],
+                        default="viewer",
+                        help_text="A manager also asks for flows and gets the warnings.",
+                        max_length=10,
+                    ),
+                ),
+                (
+                    "account",
+                    models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name="members", to="accounts.account"),
+                ),
+                (
+                    "user",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.CASCADE, related_name="memberships", to=settings.AUTH_USER_MODEL
+                    ),
+                ),
             ],
             options={
-                'ordering': ['account__name', 'user__username'],
-                'constraints': [models.UniqueConstraint(fields=('account', 'user'), name='one_membership_per_account')],
+                "ordering": ["account__name", "user__username"],
+                "constraints": [models.UniqueConstraint(fields=("account", "user"), name="one_membership_per_account")],
             },
         ),
         migrations.AddConstraint(
-            model_name='profiletable',
-            constraint=models.UniqueConstraint(fields=('account', 'name'), name='one_profile_table_per_name'),
+            model_name="profiletable",
+            constraint=models.UniqueConstraint(fields=("account", "name"), name="one_profile_table_per_name"),
         ),
         migrations.AddConstraint(
-            model_name='attribute',
-            constraint=models.UniqueConstraint(fields=('profile_table', 'name'), name='one_attribute_per_name'),
+            model_name="attribute",
+            constraint=models.UniqueConstraint(fields=("profile_table", "name"), name="one_attribute_per_name"),
         ),
     ]
