@@ -20,9 +20,7 @@ def text(name: str, default: str | None = None) -> str:
         try:
             return Path(path).read_text(encoding="utf-8").strip()
         except OSError as error:
-            raise ImproperlyConfigured(
-                f"{name}_FILE names {path}, which cannot be read: {error.strerror}."
-            ) from None
+            raise ImproperlyConfigured(f"{name}_FILE names {path}, which cannot be read: {error.strerror}.") from None
     if default is None:
         raise ImproperlyConfigured(f"{name} is not set. Set it, or {name}_FILE, in the environment.")
     return default
