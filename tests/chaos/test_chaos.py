@@ -19,9 +19,9 @@ def chaos(*arguments):
     """Runs a world in processes of its own, which sets up a database and an environment for itself."""
     if os.geteuid() != 0 or absent("--embedded" in arguments):
         missing("Root, sshd, vsftpd or redis-server")
-    done = subprocess.run(
-        [sys.executable, "-m", "tests.chaos", *arguments], cwd=ROOT, capture_output=True, text=True, timeout=600, check=False
-    )
+    # `timeout` ends it by SIGTERM, so that it stops what it has started.
+    command = ["timeout", "600", sys.executable, "-m", "tests.chaos", *arguments]
+    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stdout + done.stderr
     assert done.stdout.splitlines()[-1] == HELD
     return done.stdout
