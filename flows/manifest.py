@@ -16,30 +16,35 @@ def moment(value: datetime) -> str:
 
 
 def build(run: Run, columns: list[str], made: Archived, created_at: datetime) -> str:
-    """The manifest of `run`, with its keys in the contract's order."""
+    """The manifest of `run`, with its keys in the contract's order.
+
+    A rebuilt file whose rows differ from the first one's says so in a last key, `note`.
+    """
     flow = run.flow
     previous = run.previous
-    return as_text(
-        {
-            "version": 1,
-            "account": flow.account.name,
-            "table": flow.profile_table.name,
-            "kind": flow.kind,
-            "sequence": run.sequence,
-            "exportDay": run.export_day.isoformat(),
-            "revision": run.revision,
-            "columns": columns,
-            "window": window(run),
-            "rows": run.rows,
-            "firstEventId": run.first_event_id,
-            "lastEventId": run.last_event_id,
-            "file": {"name": run.file_name, "bytes": made.archive_bytes, "sha256": made.archive_sha256},
-            "csv": {"name": member_name(run.file_name), "bytes": made.csv_bytes, "sha256": made.csv_sha256},
-            "previous": previous
-            and {"sequence": previous.sequence, "name": previous.file_name, "sha256": previous.archive_sha256},
-            "createdAt": moment(created_at),
-        }
-    )
+    values: dict[str, Any] = {
+        "version": 1,
+        "account": flow.account.name,
+        "table": flow.profile_table.name,
+        "kind": flow.kind,
+        "sequence": run.sequence,
+        "exportDay": run.export_day.isoformat(),
+        "revision": run.revision,
+        "columns": columns,
+        "window": window(run),
+        "rows": run.rows,
+        "firstEventId": run.first_event_id,
+        "lastEventId": run.last_event_id,
+        "file": {"name": run.file_name, "bytes": made.archive_bytes, "sha256": made.archive_sha256},
+        "csv": {"name": member_name(run.file_name), "bytes": made.csv_bytes, "sha256": made.csv_sha256},
+        "previous": previous and {"sequence": previous.sequence, "name": previous.file_name, "sha256": previous.archive_sha256},
+        "createdAt": moment(created_at),
+    }
+    if run.original and run.original.rows != run.rows:
+        values["note"] = (
+            f"Revision {run.original.revision} had {run.original.rows} rows. Events of the window were erased since it was made."
+        )
+    return as_text(values)
 
 
 def as_text(values: dict[str, Any]) -> str:

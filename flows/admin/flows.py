@@ -27,6 +27,7 @@ from .backfills import BackfillForm
 from .filters import AccountFilter, KindFilter
 from .forms import FlowForm, RangeForm, untested
 from .pausing import PausingMixin, resume_url
+from .reconciling import ReconcilingMixin
 
 
 class EnrichmentInline(admin.TabularInline):  # type: ignore[type-arg]
@@ -48,7 +49,7 @@ class EnrichmentInline(admin.TabularInline):  # type: ignore[type-arg]
 
 
 @admin.register(Flow)
-class FlowAdmin(PausingMixin):
+class FlowAdmin(ReconcilingMixin, PausingMixin):
     form = FlowForm
     list_display = ["__str__", "active", "last_state", "last_delivered", "next_launch", "goes_to"]
     list_filter = ["active", AccountFilter, KindFilter]
@@ -202,7 +203,8 @@ class FlowAdmin(PausingMixin):
         flow = kwargs.get("obj")
         if flow is not None:
             runs = f"{reverse('admin:flows_run_changelist')}?flow__id__exact={flow.pk}"
-            context["links"] = [{"label": "Runs", "url": runs}]
+            compare = f"{reverse('admin:flows_flow_reconcile')}?flow={flow.pk}"
+            context["links"] = [{"label": "Runs", "url": runs}, {"label": "Reconcile", "url": compare}]
             if self.may_press(request, flow):
                 pages = [("Date range…", "range"), ("Backfill…", "backfill")]
                 context["links"][:0] = [

@@ -367,3 +367,19 @@ def more(scene) -> None:
     Delivery.objects.create(run=run, location=location, status="held", error="Held.")
     FlowRequest.objects.create(profile_table=table, kind="sms_sent", asked_by=scene.users["manager"])
     scene.acme.members.create(user=scene.users["nobody"])
+
+
+def test_reconciling_shows_each_day_and_puts_differences_first(scene, as_):
+    page = "/admin/flows/flow/reconcile/"
+    support = as_("support")
+    assert f'href="{page}"' in support.get("/admin/").content.decode()
+    assert "Every flow" in words(support.get(page))
+    # Windows in which nothing is stored, whose files are said to have rows.
+    at = scene.clicks.position
+    Run.objects.filter(flow=scene.clicks, status=Run.Status.DONE).update(lower=at, upper=at)
+    answer = words(support.get(page, {"flow": scene.clicks.pk, "since": "2026-01-01"}))
+    assert " days differ" in answer
+    assert "0 events stored in its window, but the file" in answer
+    assert "No export day to compare" in words(support.get(page, {"since": "2030-01-01"}))
+    assert "Enter a valid date." in words(support.get(page, {"since": "soon"}))
+    assert as_("viewer").get(page).status_code == 302

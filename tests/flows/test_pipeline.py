@@ -288,6 +288,17 @@ def test_a_rebuild_makes_the_same_window_anew_under_the_next_revision(flow, tabl
     assert profiles_of(pipeline.execute(reruns.rebuild(second).pk)) == [3]
 
 
+def test_a_rebuild_after_events_were_erased_says_so(flow, table):
+    load_clicks(table, 1, 2, 3)
+    first = run_now(flow)
+    flow.definition.model.objects.filter(profile_id=2).delete()
+    rebuilt = pipeline.execute(reruns.rebuild(first).pk)
+    assert profiles_of(rebuilt) == [1, 3]
+    manifest = json.loads(rebuilt.manifest)
+    assert manifest["note"] == "Revision 1 had 3 rows. Events of the window were erased since it was made."
+    assert "note" not in json.loads(first.manifest)
+
+
 @time_machine.travel(NOON, tick=False)
 def test_a_date_range_holds_the_events_of_its_moments_whatever_the_position(flow, table):
     load_clicks(table, 1)  # 20 November, 10:00 UTC
