@@ -67,6 +67,20 @@ def test_a_transaction_open_at_the_boundary_is_in_the_file_after_its_commit(tabl
     assert sorted(texts(table, start, third)) == ["fast", "slow"]
 
 
+def test_a_transaction_open_across_three_exports_is_in_the_fourth_file(table, connect):
+    slow, quick = connect(), connect(autocommit=True)
+    bounds = [position.current()]
+    slow.execute(INSERT, [table.pk, "first of the slow"])
+    for number in range(3):
+        quick.execute(INSERT, [table.pk, f"quick {number}"])
+        bounds.append(position.current())
+    slow.execute(INSERT, [table.pk, "last of the slow"])
+    slow.commit()
+    bounds += [position.current(), position.current()]
+    files = [texts(table, lower, upper) for lower, upper in itertools.pairwise(bounds)]
+    assert files == [["quick 0"], ["quick 1"], ["quick 2"], ["first of the slow", "last of the slow"], []]
+
+
 def test_savepoints_belong_to_their_transaction(table, connect):
     link = connect()
     start = position.current()
