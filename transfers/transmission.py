@@ -1,7 +1,6 @@
 """A file on its way: what the threads that send it share, and how they learn that they are to stop."""
 
 import threading
-import time
 from collections.abc import Iterator
 from typing import BinaryIO
 
@@ -17,7 +16,6 @@ class Transmission:
         self.size = size
         self.source = source
         self.arrived = 0
-        self._arrived_at = time.monotonic()
         # What went wrong on our side: the source could not be read, or the caller's progress function raised.
         self.fault: BaseException | None = None
         self.stopped = False
@@ -47,11 +45,6 @@ class Transmission:
     def add(self, count: int) -> None:
         with self._lock:
             self.arrived += count
-            self._arrived_at = time.monotonic()
-
-    def silent_for(self) -> float:
-        """Seconds since something last arrived."""
-        return time.monotonic() - self._arrived_at
 
     def restart(self) -> None:
         with self._lock:

@@ -192,13 +192,10 @@ class Client:
             try:
                 self._watch(writing, transmission, progress)
                 writing.result()
-            except BaseException as error:
+            except BaseException:
                 transmission.stop()
                 if not wait([writing], GRACE).done:
                     self.abort()
-                # The end of a long silence is no cut, whichever end of the connection noticed it first.
-                if isinstance(error, self.expected) and transmission.silent_for() >= self.timeout:
-                    raise TimeoutError from None
                 raise
 
     def _watch(self, writing: "Future[None]", transmission: Transmission, progress: Progress) -> None:
