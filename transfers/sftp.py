@@ -5,6 +5,7 @@ import errno
 import posixpath
 import re
 import stat
+import threading
 from collections.abc import Iterator
 from datetime import UTC, datetime
 from functools import partial
@@ -40,6 +41,8 @@ class SftpClient(Client):
         super().__init__(server)
         self.transport: paramiko.Transport | None = None
         self.channels: dict[int, paramiko.SFTPClient] = {}
+        # Set once a channel waited too long and the connection was closed for it.
+        self.late = threading.Event()
 
     def reach(self) -> None:
         with self.doing("connect"):
@@ -109,7 +112,7 @@ class SftpClient(Client):
         if number not in self.channels:
             assert self.transport is not None
             # paramiko waits without end for the answer to the request for SFTP.
-            with ssh.limited(self.transport):
+            with ssh.limited(self.transport, self.late):
                 client = paramiko.SFTPClient.from_transport(self.transport)
             assert client is not None
             # Without it a server that freezes in mid-file would be waited for without end.
@@ -224,7 +227,7 @@ class SftpClient(Client):
         if isinstance(error, OSError) and not isinstance(error, TimeoutError) and self._alive():
             return self._answer(error, folder)
         self.broken = True
-        return network_cause(error, self.timeout)
+        return network_cause(TimeoutError() if self.late.is_set() else error, self.timeout)
 
     def _refusal(self, error: AuthenticationException) -> Cause:
         if "timeout" in str(error).lower():

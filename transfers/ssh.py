@@ -73,9 +73,11 @@ def paramiko_key(text: str, passphrase: str) -> paramiko.PKey:
 
 
 @contextmanager
-def limited(transport: paramiko.Transport) -> Iterator[None]:
-    """Closes the connection when what is done within takes longer than the time-out, and raises TimeoutError."""
-    late = threading.Event()
+def limited(transport: paramiko.Transport, late: threading.Event) -> Iterator[None]:
+    """Closes the connection when what is done within takes longer than the time-out, and raises TimeoutError.
+
+    `late` is set before: to other threads that use the connection, its end looks like a cut.
+    """
 
     def give_up() -> None:
         late.set()

@@ -48,12 +48,14 @@ def test_disk_full(running, row, refused, small_disk):
         assert names(local) == []
 
 
-def test_a_server_that_freezes_in_mid_file(running, row, refused, settings):
+@pytest.mark.parametrize("at", [0, 5_000_000], ids=["at its first byte", "later"])
+def test_a_server_that_freezes_in_mid_file(running, row, refused, settings, at):
+    """At the first byte, further channels of SFTP are still being opened."""
     local, remote = running.new_folder()
     server = row(running)
     settings.TRANSFER_TIMEOUT = 2
     try:
-        error = refused(send, server, remote, "a.zip", Hooked(DATA, 5_000_000, running.freeze))
+        error = refused(send, server, remote, "a.zip", Hooked(DATA, at, running.freeze))
     finally:
         running.thaw()
     assert f"write a.zip on 127.0.0.1:{running.port}" in str(error)
