@@ -42,7 +42,10 @@ def deliver_waiting(server_id: int) -> int:
                     made += 1
                     delivery = claim(server_id)
         except Exception as error:
-            if delivery is not None:
+            if delivery is None:
+                # All that was due is sent and recorded; only the parting failed.
+                log.warning("connection not closed", server=server_id, reason=str(error))
+            else:
                 put_off(delivery, error)
     return made
 
