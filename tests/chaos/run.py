@@ -40,10 +40,10 @@ def simulate(seed: int, days: int, day_seconds: float, tell: Callable[[str], Non
             world.processes.stop()
         taker.look()
         verdict.judge(world, taker.half)
-        report(verdict, faults, taker.taken, time.monotonic() - began, seed, tell)
         if verdict.wrong:
             for log in sorted(world.folder.glob("*.log")):
                 tell(f"--- {log.name}\n{log.read_text(errors='replace')[-3000:]}")
+        report(verdict, faults, taker.taken, time.monotonic() - began, seed, tell)
         return not verdict.wrong
 
 

@@ -19,6 +19,7 @@ from django_celery_beat.models import IntervalSchedule, PeriodicTask
 from flows import verify
 from flows.models import Delivery, Flow, Run
 from tests.flows.conftest import load_clicks
+from tests.servers import descendants
 from transfers.models import Location, Server
 
 ROOT = Path(__file__).resolve().parent.parent.parent
@@ -108,6 +109,28 @@ def test_beat_and_workers_alone_generate_and_deliver(broker, flows, start, tmp_p
     assert Run.objects.filter(purpose=Run.Purpose.SCHEDULED, status=Run.Status.DONE, attempt=1).count() == len(KINDS)
     assert sorted(path.name for path in flows.path.glob("*.zip")) == sorted(Run.objects.values_list("file_name", flat=True))
     assert verify.main([str(flows.path)]) == 0
+
+
+@pytest.mark.timeout(180)
+def test_a_worker_goes_on_when_its_idle_processes_are_killed(broker, flows, start, tmp_path):
+    """Each waits for a task when it is killed; on the folder broker one of them holds what the others wait for."""
+    _periodic_tasks()
+    worker = start(broker, "worker", "--concurrency=2")
+    for _ in range(2):
+        pool = _pool_of(worker, tmp_path)
+        os.kill(pool[0], signal.SIGKILL)
+        while pool[0] in _pool_of(worker, tmp_path):
+            time.sleep(0.1)
+    start(broker, "beat", f"--pidfile={tmp_path}/beat.pid")
+    wait_for(len(KINDS), flows.path, tmp_path)
+
+
+def _pool_of(worker, tmp_path) -> list[int]:
+    """The worker's two pool processes, oldest first, once both wait for a task."""
+    while b"ready." not in (tmp_path / "celery-0.log").read_bytes() or len(descendants(worker.pid)) < 3:
+        time.sleep(0.1)
+    time.sleep(1)
+    return sorted(descendants(worker.pid)[1:])
 
 
 def _periodic_tasks() -> None:
