@@ -9,11 +9,11 @@ from .workplace import Workplace
 
 LINES = (
     Line("due_growth", "10,000 flows due at once, 10 rows each, 2 workers: per flow", "1,000 such flows", 1.15),
-    Line(
-        "due_bare", "10,000 flows due at once, 10 rows each, 2 workers: per flow", "a Celery task of one INSERT and one COPY", 3
-    ),
+    Line("due_bare", "the same, per flow", "a Celery task of one INSERT and one COPY", 3),
+    Line("due_kept", "the same, per flow", "such a task that keeps its connection", None),
 )
 TICK = (Line("tick", "a tick with 100 flows due of 100,000", "of 1,000", 1.5),)
+PEERS = {"growth": "few", "bare": "bare", "kept": "kept"}
 WORKERS = 2
 DUE = 100
 
@@ -28,12 +28,14 @@ def measure(work: Workplace) -> dict[str, Pairs]:
             with workers(environment, WORKERS, actor):
                 return actor("bench.due_work:due_flows", count=count).seconds / count
 
-        def per_task() -> float:
+        def per_task(name: str) -> float:
             with workers(environment, WORKERS, actor):
-                return actor("bench.due_work:bare_tasks", numbers=made["tables"]).seconds / many
+                return actor("bench.due_work:bare_tasks", numbers=made["tables"], name=f"bench.{name}").seconds / many
 
-        found = in_turn(work.rounds, {"few": lambda: per_flow(few), "many": lambda: per_flow(many), "bare": per_task})
-    return {"due_growth": Pairs(found["many"], found["few"]), "due_bare": Pairs(found["many"], found["bare"])}
+        contenders = {"few": partial(per_flow, few), "many": partial(per_flow, many)}
+        contenders |= {name: partial(per_task, name) for name in ("bare", "kept")}
+        found = in_turn(work.rounds, contenders)
+    return {f"due_{line}": Pairs(found["many"], found[peer]) for line, peer in PEERS.items()}
 
 
 def tick(work: Workplace) -> dict[str, Pairs]:

@@ -90,10 +90,10 @@ def due_flows(count: int) -> None:
     _wait(lambda: Run.objects.filter(status=Run.Status.DONE).count() == count)
 
 
-def bare_tasks(numbers: list[int]) -> None:
+def bare_tasks(numbers: list[int], name: str = "bench.bare") -> None:
     """As many of the bench's own tasks, sent from a worker as the tick sends its own, until all have run."""
     run_sql("TRUNCATE bench_bare")
-    bare.bare_all.delay(numbers)
+    bare.send_all.delay(name, numbers)
     _wait(lambda: _count("SELECT count(*) FROM bench_bare") == len(numbers))
 
 

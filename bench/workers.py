@@ -24,8 +24,9 @@ def workers(environment: dict[str, str], count: int, actor: Actor) -> Iterator[N
         start_new_session=True,
     )
     try:
-        # Each process connects to the database with its first task.
-        actor("bench.due_work:bare_tasks", numbers=[0] * (20 * count))
+        # Each process loads what it needs, and connects to the database, with its first tasks.
+        for task in ("bench.bare", "bench.kept"):
+            actor("bench.due_work:bare_tasks", numbers=[0] * (20 * count), name=task)
         yield
     finally:
         os.killpg(process.pid, signal.SIGKILL)

@@ -10,18 +10,18 @@ from pathlib import Path
 import structlog
 from django.conf import settings
 from django.db import Error, transaction
-from django.db.models import Exists, F, OuterRef, Q
+from django.db.models import Q
 from django.utils import timezone
 
-from accounts.models import Account
 from interactions import position
 from interactions.position import PositionError
 from interactions.rows import Rows, Selection, header
 
 from . import archive, archives, manifest, naming
 from .archive import Archived
+from .claims import claim
 from .errors import FlowError, LeaseLost
-from .lease import Lease, backoff, until, worker_name
+from .lease import Lease, backoff
 from .models import Delivery, Flow, Run
 
 log = structlog.get_logger(__name__)
@@ -49,44 +49,6 @@ def execute(run_id: int) -> Run | None:
     if run.status != Run.Status.DONE:
         run.refresh_from_db()
     return run
-
-
-def claim(run_id: int) -> Run | None:
-    """Takes the run, unless it is held back; EXPORTS_PER_ACCOUNT holds it back while its account has that many under way."""
-    if not settings.EXPORTS_PER_ACCOUNT:
-        return take(run_id)
-    with transaction.atomic():
-        # The account's row is locked, so that two claims for it count one after the other.
-        account = Account.objects.select_for_update(of=("self",), no_key=True).get(profile_tables__flows__runs=run_id)
-        under_way = Run.objects.filter(status=Run.Status.RUNNING, lease_until__gte=timezone.now())
-        if under_way.filter(flow__profile_table__account=account).exclude(pk=run_id).count() < settings.EXPORTS_PER_ACCOUNT:
-            return take(run_id)
-        # To be asked for again when one of them has ended.
-        Run.objects.filter(pk=run_id, status=Run.Status.WAITING).update(queued_at=None)
-        return None
-
-
-def take(run_id: int) -> Run | None:
-    """Takes the run by compare-and-set, unless another worker holds it or an earlier run of its flow is unfinished."""
-    now = timezone.now()
-    free = Q(status=Run.Status.WAITING) | Q(status=Run.Status.RUNNING, lease_until__lt=now)
-    earlier = Run.objects.filter(
-        flow=OuterRef("flow"), pk__lt=OuterRef("pk"), purpose__in=Run.MOVES_POSITION, status__in=Run.UNFINISHED
-    )
-    claimed = (
-        Run.objects.filter(free, pk=run_id)
-        .filter(~Q(purpose__in=Run.MOVES_POSITION) | ~Exists(earlier))
-        .update(
-            status=Run.Status.RUNNING,
-            attempt=F("attempt") + 1,
-            lease_until=until(),
-            started_at=now,
-            worker=worker_name(),
-        )
-    )
-    if claimed != 1:
-        return None
-    return Run.objects.select_related("flow__profile_table__account").get(pk=run_id)
 
 
 def fix_window(run: Run, lease: Lease) -> bool:
@@ -126,14 +88,10 @@ def free_name(run: Run) -> str:
     if run.range_from and run.range_to:
         start, end = (f"{moment.astimezone(zone):%Y%m%dT%H%M%S}" for moment in (run.range_from, run.range_to))
         plain = naming.with_suffix(plain, f"_from_{start}_to_{end}")
-    taken = set(
-        Run.objects.filter(flow=flow, file_name__startswith=plain.removesuffix(".zip"))
-        .exclude(pk=run.pk)
-        .exclude(status__in=[Run.Status.FAILED, Run.Status.COVERED])
-        .values_list("file_name", flat=True)
-    )
+    without = [Run.Status.FAILED, Run.Status.COVERED]
+    others = Run.objects.filter(~Q(pk=run.pk), ~Q(status__in=without), flow=flow.pk)
     candidate, count = plain, 1
-    while candidate in taken:
+    while others.filter(file_name=candidate).exists():
         count += 1
         candidate = naming.with_suffix(plain, f"_{count}")
     return candidate
@@ -235,6 +193,8 @@ def open_deliveries(run: Run, now: datetime) -> None:
     """One delivery per location of the flow; what still waits for these locations is tried again with it, in order."""
     chosen = Flow.locations.through.objects.filter(flow=run.flow_id).order_by("pk")
     locations = list(chosen.values_list("location", flat=True)) if run.deliver else []
+    if not locations:
+        return
     Delivery.objects.bulk_create(Delivery(run=run, location_id=location, next_attempt_at=now) for location in locations)
     Delivery.objects.filter(location__in=locations, status=Delivery.Status.WAITING, next_attempt_at__gt=now).update(
         next_attempt_at=now

@@ -16,7 +16,7 @@ from django.db import connection
 from django.utils import timezone
 from django_celery_beat.models import IntervalSchedule, PeriodicTask
 
-from flows import verify
+from flows import schedule, verify
 from flows.models import Delivery, Flow, Run
 from tests.flows.conftest import load_clicks
 from tests.servers import descendants
@@ -123,6 +123,26 @@ def test_a_worker_goes_on_when_its_idle_processes_are_killed(broker, flows, star
             time.sleep(0.1)
     start(broker, "beat", f"--pidfile={tmp_path}/beat.pid")
     wait_for(len(KINDS), flows.path, tmp_path)
+
+
+@pytest.mark.timeout(180)
+def test_a_worker_goes_on_when_the_database_has_dropped_its_connections(redis_url, flows, start, tmp_path):
+    """Processes keep theirs from task to task; a broken one is noticed before a run is claimed."""
+    if connection.vendor != "postgresql":
+        pytest.skip("SQLite has no connections to drop")
+    _periodic_tasks()
+    start(redis_url, "worker", "--concurrency=2")
+    start(redis_url, "beat", f"--pidfile={tmp_path}/beat.pid")
+    wait_for(len(KINDS), flows.path, tmp_path)
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "SELECT pg_terminate_backend(pid) FROM pg_stat_activity"
+            " WHERE datname = current_database() AND pid <> pg_backend_pid() AND backend_type = 'client backend'"
+        )
+        assert cursor.rowcount >= 2
+    for flow in Flow.objects.all():
+        schedule.open_manual(flow)
+    wait_for(2 * len(KINDS), flows.path, tmp_path, seconds=60)
 
 
 def _pool_of(worker, tmp_path) -> list[int]:
