@@ -147,9 +147,14 @@ WHITENOISE_USE_FINDERS = DEBUG or DEMO
 LEASE_SECONDS = env.number("LEASE_SECONDS", 300, minimum=3)
 # Tries of a run before it is left to a person. A delivery has no such cap: its archive is kept until it goes out.
 RUN_ATTEMPTS = env.number("RUN_ATTEMPTS", 5, minimum=1)
+# Exports under way at the same time, on all workers together; 0 is as many as there are worker processes. With a limit there
+# can be more processes, which then have hands free for deliveries.
+EXPORTS_AT_ONCE = env.number("EXPORTS_AT_ONCE", 0)
 # Exports of one account under way at the same time, on all workers together; 0 is no limit. Below the number of worker
 # processes, so that one account's large files leave a worker for the others.
 EXPORTS_PER_ACCOUNT = env.number("EXPORTS_PER_ACCOUNT", 0)
+# Flows start in turn within so many minutes after their launch time, each in the same minute every day; 0 starts all at once.
+LAUNCH_SPREAD_MINUTES = env.number("LAUNCH_SPREAD_MINUTES", 0)
 # A failed try is followed by the next after 1, 2, 4 … times this, up to RETRY_MAX_SECONDS.
 RETRY_SECONDS = env.number("RETRY_SECONDS", 60, minimum=1)
 RETRY_MAX_SECONDS = env.number("RETRY_MAX_SECONDS", 3600, minimum=1)

@@ -51,6 +51,8 @@ def measured(work: Workplace, only: set[str]) -> list[Result]:
         if not wanted:
             continue
         print(f"… {', '.join(line.name for line in wanted)}", file=sys.stderr, flush=True)
+        # What the lines before have written does not go to the disk during this one.
+        os.sync()
         began = time.monotonic()
         try:
             pairs = measure(work)

@@ -1,14 +1,17 @@
 """The claim of a run: one statement, so that of two workers one gets it."""
 
+from collections import Counter
+
 from django.conf import settings
-from django.db import transaction
+from django.db import connection, transaction
 from django.utils import timezone
 
-from accounts.models import Account
+from accounts.models import ProfileTable
 
 from .lease import until, worker_name
 from .models import Flow, Run
 
+LOCK = 7_246_001  # of the portal's own among PostgreSQL's advisory locks
 # Written out, and read back by the same statement: as a queryset it took five times the processor time, for each of thousands of
 # small files that are due at the same minute.
 TAKE = """
@@ -25,18 +28,53 @@ TAKE = """
 
 
 def claim(run_id: int) -> Run | None:
-    """Takes the run, unless it is held back; EXPORTS_PER_ACCOUNT holds it back while its account has that many under way."""
-    if not settings.EXPORTS_PER_ACCOUNT:
+    """Takes the run, unless another worker has it or it is held back by EXPORTS_AT_ONCE or EXPORTS_PER_ACCOUNT."""
+    if not _limited():
         return take(run_id)
     with transaction.atomic():
-        # The account's row is locked, so that two claims for it count one after the other.
-        account = Account.objects.select_for_update(of=("self",), no_key=True).get(profile_tables__flows__runs=run_id)
-        under_way = Run.objects.filter(status=Run.Status.RUNNING, lease_until__gte=timezone.now())
-        if under_way.filter(flow__profile_table__account=account).exclude(pk=run_id).count() < settings.EXPORTS_PER_ACCOUNT:
+        _one_at_a_time()
+        if _has_room(run_id):
             return take(run_id)
-        # To be asked for again when one of them has ended.
+        # To be asked for again when another has ended.
         Run.objects.filter(pk=run_id, status=Run.Status.WAITING).update(queued_at=None)
         return None
+
+
+def next_held_back() -> int | None:
+    """The first run that was held back and for which there is room now."""
+    if not _limited():
+        return None
+    full = [account for account, count in Counter(_accounts_under_way()).items() if 0 < settings.EXPORTS_PER_ACCOUNT <= count]
+    held = Run.objects.filter(status=Run.Status.WAITING, queued_at=None, next_attempt_at__lte=timezone.now())
+    first: int | None = (
+        held.exclude(flow__profile_table__account__in=full).order_by("next_attempt_at", "pk").values_list("pk", flat=True).first()
+    )
+    return first
+
+
+def _limited() -> bool:
+    return bool(settings.EXPORTS_AT_ONCE or settings.EXPORTS_PER_ACCOUNT)
+
+
+def _one_at_a_time() -> None:
+    """Until the transaction ends no other claim counts. SQLite has one writer at a time anyway."""
+    if connection.vendor == "postgresql":
+        with connection.cursor() as cursor:
+            cursor.execute("SELECT pg_advisory_xact_lock(%s)", [LOCK])
+
+
+def _has_room(run_id: int) -> bool:
+    accounts = _accounts_under_way(besides=run_id)
+    if 0 < settings.EXPORTS_AT_ONCE <= len(accounts):
+        return False
+    account = ProfileTable.objects.values_list("account", flat=True).get(flows__runs=run_id)
+    return not 0 < settings.EXPORTS_PER_ACCOUNT <= accounts.count(account)
+
+
+def _accounts_under_way(besides: int = 0) -> list[int]:
+    """The account of each run that a living worker holds."""
+    running = Run.objects.filter(status=Run.Status.RUNNING, lease_until__gte=timezone.now()).exclude(pk=besides)
+    return list(running.order_by().values_list("flow__profile_table__account", flat=True))
 
 
 def take(run_id: int) -> Run | None:

@@ -8,6 +8,7 @@ from datetime import UTC, date, datetime, time, timedelta
 from typing import Any
 from zoneinfo import ZoneInfo
 
+from django.conf import settings
 from django.db import transaction
 from django.db.models import Max
 from django.db.models.signals import post_save
@@ -115,7 +116,7 @@ def _open_runs(flows: Sequence[Flow], now: datetime) -> list[int]:
                 due_at=launch_moment(day, flow.launch_time, zone),
                 status=Run.Status.PAUSED if flow.paused_at else Run.Status.WAITING,
                 upper=reached if flow.paused_at else "",
-                next_attempt_at=None if flow.paused_at else now,
+                next_attempt_at=None if flow.paused_at else launch_moment(day, flow.launch_time, zone) + spread(flow),
             )
         )
         flow.next_launch_at = launch_moment(day + timedelta(days=1), flow.launch_time, zone)
@@ -135,6 +136,11 @@ def _open_runs(flows: Sequence[Flow], now: datetime) -> list[int]:
             for pk, flow_id, day in scheduled.values_list("pk", "flow_id", "export_day")
             if (flow_id, day) in days and (flow_id, day) not in known
         ]
+
+
+def spread(flow: Flow) -> timedelta:
+    """How long after its launch time a flow starts: each its own minute of LAUNCH_SPREAD_MINUTES, the same every day."""
+    return timedelta(minutes=flow.pk % settings.LAUNCH_SPREAD_MINUTES if settings.LAUNCH_SPREAD_MINUTES else 0)
 
 
 def open_manual(flow: Flow) -> Run:

@@ -3,11 +3,10 @@
 from datetime import timedelta
 
 from celery import shared_task
-from django.conf import settings
 from django.db.models import Q, QuerySet
 from django.utils import timezone
 
-from . import delivery, hosted, pipeline, recovery, retention, schedule, watch
+from . import claims, delivery, hosted, pipeline, recovery, retention, schedule, watch
 from .models import Delivery, Run
 
 # A hint that no worker has taken by then expires, and is sent anew: so a lost one costs minutes, and none pile up.
@@ -24,8 +23,8 @@ def tick() -> None:
 @shared_task(name="flows.tasks.execute_run")
 def execute_run(run_id: int) -> None:
     run = pipeline.execute(run_id)
-    if run is not None and settings.EXPORTS_PER_ACCOUNT:
-        send_run_hints(Run.objects.filter(flow__profile_table__account=run.account, queued_at=None))
+    if run is not None and (held := claims.next_held_back()):
+        send_run_hints(Run.objects.filter(pk=held, queued_at=None))
     if run is not None and run.status == Run.Status.DONE:
         for server_id in run.deliveries.order_by().values_list("location__server", flat=True).distinct():
             deliver_server.delay(server_id)

@@ -9,6 +9,7 @@ from django.db.models import Count, QuerySet
 from django.http import FileResponse, HttpRequest, HttpResponse, HttpResponseBase
 from django.shortcuts import get_object_or_404, redirect, render
 from django.urls import reverse
+from django.utils import timezone
 from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_safe
 
@@ -88,6 +89,7 @@ def _progress(shown: Any) -> Mapping[str, Any]:
         "zone": shown.account.zone,
         "state": STATES[shown.state],
         "unsettled": shown.state in UNSETTLED,
+        "later": shown.status == Run.Status.WAITING and shown.next_attempt_at and shown.next_attempt_at > timezone.now(),
         "deliveries": shown.deliveries.select_related("location__server").order_by("location__name"),
     }
 

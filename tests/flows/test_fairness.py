@@ -1,11 +1,13 @@
-"""One account's exports leave room for the others': EXPORTS_PER_ACCOUNT at the claim, and the hint when there is room again."""
+"""How many exports are under way, in all and for an account, at the claim; and the hint when there is room again."""
 
 from datetime import time
+from threading import Thread
 
 import pytest
+from django.db import connection
 
 from actito_exports.celery import app
-from flows import pipeline, schedule, tasks
+from flows import claims, pipeline, schedule, tasks
 from flows.models import Flow, Run
 from tests import factories
 
@@ -44,6 +46,14 @@ def test_an_account_has_as_many_exports_under_way_as_it_may(runs, settings):
     ]  # fmt: skip
 
 
+def test_all_accounts_together_have_as_many_exports_under_way_as_they_may(runs, settings):
+    settings.EXPORTS_AT_ONCE = 2
+    assert [bool(pipeline.claim(run.pk)) for run in runs] == [True, True, False, False]
+    # The tighter of the two limits holds.
+    settings.EXPORTS_AT_ONCE, settings.EXPORTS_PER_ACCOUNT = 3, 2
+    assert [bool(pipeline.claim(run.pk)) for run in runs[2:]] == [False, True]
+
+
 def test_without_a_limit_all_are_taken(runs):
     assert [bool(pipeline.claim(run.pk)) for run in runs] == [True, True, True, True]
 
@@ -69,3 +79,39 @@ def test_what_was_held_back_is_asked_for_when_there_is_room(runs, settings):
     tasks.execute_run(runs[2].pk)
     assert hints() == [runs[1].pk]
     assert list(Run.objects.order_by("pk").values_list("status", flat=True)) == ["done", "waiting", "done", "waiting"]
+
+
+def test_room_in_all_goes_to_the_first_whose_account_has_room_too(runs, settings):
+    settings.EXPORTS_AT_ONCE, settings.EXPORTS_PER_ACCOUNT = 2, 1
+    tasks.send_hints()
+    ended, other = pipeline.claim(runs[0].pk), pipeline.claim(runs[3].pk)
+    assert ended
+    assert other
+    for run in runs[1:3]:
+        tasks.execute_run(run.pk)
+    hints()
+    assert claims.next_held_back() is None
+    Run.objects.filter(pk=ended.pk).update(status=Run.Status.DONE)
+    assert claims.next_held_back() == runs[1].pk
+    Run.objects.filter(pk=ended.pk).update(status=Run.Status.RUNNING)
+    Run.objects.filter(pk=other.pk).update(status=Run.Status.DONE)
+    assert claims.next_held_back() is None
+
+
+@pytest.mark.django_db(transaction=True)
+def test_of_claims_at_the_same_moment_no_more_get_through(runs, settings):
+    settings.EXPORTS_AT_ONCE = 2
+    taken = []
+
+    def take(run):
+        try:
+            taken.append(pipeline.claim(run.pk))
+        finally:
+            connection.close()
+
+    threads = [Thread(target=take, args=[run]) for run in runs]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert [len(taken), sum(run is not None for run in taken)] == [4, 2]

@@ -138,6 +138,23 @@ def test_a_new_time_zone_of_the_account_moves_the_launch(table):
     assert flow.next_launch_at == at("2026-11-23T17:00:00")
 
 
+def test_spread_flows_start_in_turn_and_each_in_its_own_minute(table, settings):
+    """The launch time stays what it is; only the workers are asked later."""
+    settings.LAUNCH_SPREAD_MINUTES = 3
+    with time_machine.travel(at("2026-11-22T12:00:00"), tick=False):
+        flows = [make_flow(table, kind) for kind in ("email_click", "email_sent", "email_opening", "sms_sent")]
+    starts = []
+    for day in ("23", "24"):
+        with time_machine.travel(at(f"2026-11-{day}T01:02:00"), tick=False):
+            schedule.tick()
+        found = Run.objects.filter(export_day=f"2026-11-{day}").order_by("flow_id")
+        assert {run.due_at for run in found} == {at(f"2026-11-{day}T01:00:00")}
+        starts.append([(run.next_attempt_at - run.due_at) // timedelta(minutes=1) for run in found])
+        found.update(status=Run.Status.DONE)
+    assert starts[0] == starts[1] == [flow.pk % 3 for flow in flows]
+    assert set(starts[0]) == {0, 1, 2}
+
+
 def test_clocks_that_step_back_open_no_second_run(table):
     with time_machine.travel("2026-11-22T12:00:00Z", tick=False):
         flow = make_flow(table)

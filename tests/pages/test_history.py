@@ -132,6 +132,17 @@ def test_the_page_of_a_run_tells_all(scene, as_):
         assert part in text
 
 
+@pytest.mark.parametrize(
+    ("attempt", "minutes", "told"),
+    [(0, 7, "Starts 23 Nov 2026 10:37:00"), (1, 7, "Next try 23 Nov 2026 10:37:00"), (0, -1, None)],
+)
+def test_a_run_that_waits_for_its_moment_says_when(scene, as_, attempt, minutes, told):
+    run = scene.runs["waiting"]
+    Run.objects.filter(pk=run.pk).update(attempt=attempt, next_attempt_at=scenes.NOW + timedelta(minutes=minutes))
+    text = words(as_("viewer").get(f"/runs/{run.pk}/"))
+    assert told in text if told else "Starts" not in text and "Next try" not in text
+
+
 def test_revisions_link_to_one_another(scene, as_):
     rebuilt, original = scene.runs["rebuild"], scene.runs["delivered"]
     assert f'href="/runs/{original.pk}/"' in as_("viewer").get(f"/runs/{rebuilt.pk}/").content.decode()
