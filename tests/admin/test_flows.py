@@ -57,7 +57,7 @@ def test_pause_and_resume_ask_what_becomes_of_the_missed_days(scene, press, as_,
     assert (scene.clicks.active, bool(scene.clicks.paused_at), scene.clicks.position) == (True, True, before)
     page = f"/admin/flows/flow/resume/?flows={scene.clicks.pk}"
     assert f'href="{page}"' in as_("support").get(f"/admin/flows/flow/{scene.clicks.pk}/change/").content.decode()
-    assert "since then" in words(as_("support").get(page))
+    assert "none yet; since the pause" in words(as_("support").get(page))
     assert as_("support").post(page, {"how": "nothing"}).status_code == 200
     with django_capture_on_commit_callbacks(execute=True):
         answer = as_("support").post(page, {"how": "together"}, follow=True)
@@ -378,7 +378,7 @@ def test_reconciling_shows_each_day_and_puts_differences_first(scene, as_):
     at = scene.clicks.position
     Run.objects.filter(flow=scene.clicks, status=Run.Status.DONE).update(lower=at, upper=at)
     answer = words(support.get(page, {"flow": scene.clicks.pk, "since": "2026-01-01"}))
-    assert " days differ" in answer
+    assert " differ" in answer
     assert "0 events stored in its window, but the file" in answer
     assert "No export day to compare" in words(support.get(page, {"since": "2030-01-01"}))
     assert "Enter a valid date." in words(support.get(page, {"since": "soon"}))

@@ -18,6 +18,7 @@ from django_celery_beat.models import IntervalSchedule, PeriodicTask
 
 from flows import schedule, verify
 from flows.models import Delivery, Flow, Run
+from flows.pages.health import tick_age
 from tests.flows.conftest import load_clicks
 from tests.servers import descendants
 from transfers.models import Location, Server
@@ -109,6 +110,7 @@ def test_beat_and_workers_alone_generate_and_deliver(broker, flows, start, tmp_p
     assert Run.objects.filter(purpose=Run.Purpose.SCHEDULED, status=Run.Status.DONE, attempt=1).count() == len(KINDS)
     assert sorted(path.name for path in flows.path.glob("*.zip")) == sorted(Run.objects.values_list("file_name", flat=True))
     assert verify.main([str(flows.path)]) == 0
+    assert 0 <= tick_age() < 60
 
 
 @pytest.mark.timeout(180)
