@@ -54,7 +54,7 @@ class Proxy:
             far, onward = await asyncio.open_connection("127.0.0.1", port)
             both.append(onward)
             await asyncio.gather(self._forward(near, onward, both, counted=True), self._forward(far, back, both, counted=False))
-        except OSError:
+        except (OSError, asyncio.CancelledError):  # cancelled by the end of the proxy, which asyncio would report as an error
             back.transport.abort()
         finally:
             self.tasks.discard(task)
