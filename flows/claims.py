@@ -40,6 +40,17 @@ def claim(run_id: int) -> Run | None:
         return None
 
 
+def take(run_id: int) -> Run | None:
+    """Takes the run, unless another worker holds it or an earlier run of its flow is unfinished."""
+    values = {"run": run_id, "now": timezone.now(), "until": until(), "worker": worker_name()}
+    found = list(Run.objects.raw(TAKE, values))
+    if not found:
+        return None
+    run: Run = found[0]
+    run.flow = Flow.objects.select_related("profile_table__account").get(pk=run.flow_id)
+    return run
+
+
 def next_held_back() -> int | None:
     """The first run that was held back and for which there is room now."""
     if not _limited():
@@ -67,20 +78,11 @@ def _has_room(run_id: int) -> bool:
     accounts = _accounts_under_way(besides=run_id)
     if 0 < settings.EXPORTS_AT_ONCE <= len(accounts):
         return False
-    account = ProfileTable.objects.values_list("account", flat=True).get(flows__runs=run_id)
-    return not 0 < settings.EXPORTS_PER_ACCOUNT <= accounts.count(account)
+    own = ProfileTable.objects.filter(flows__runs=run_id).values_list("account", flat=True).first()
+    return not 0 < settings.EXPORTS_PER_ACCOUNT <= Counter(accounts)[own]
 
 
-def _accounts_under_way(besides: int = 0) -> list[int]:
+def _accounts_under_way(besides: int = 0) -> list[int | None]:
     """The account of each run that a living worker holds."""
     running = Run.objects.filter(status=Run.Status.RUNNING, lease_until__gte=timezone.now()).exclude(pk=besides)
     return list(running.order_by().values_list("flow__profile_table__account", flat=True))
-
-
-def take(run_id: int) -> Run | None:
-    """Takes the run, unless another worker holds it or an earlier run of its flow is unfinished."""
-    values = {"run": run_id, "now": timezone.now(), "until": until(), "worker": worker_name()}
-    run: Run | None = next(iter(list(Run.objects.raw(TAKE, values))), None)
-    if run is not None:
-        run.flow = Flow.objects.select_related("profile_table__account").get(pk=run.flow_id)
-    return run
