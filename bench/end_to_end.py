@@ -11,6 +11,8 @@ from .peers import environment, singer
 from .servers import Target, sshd
 from .workplace import Workplace
 
+# At every scale: with fewer rows the lines would show what connecting costs, not what an export does.
+FAR_ROWS, NEAR_ROWS = 1_000_000, 100_000
 FAR = (Line("far_by_hand", "1 M clicks to an SFTP server 50 ms away", "`psql`, `zip`, `sftp` by hand", 0.75),)
 NEAR = (
     Line("near_orm", "100 k clicks to an SFTP server, loopback", "Django ORM with csv, zipfile, paramiko", 0.4),
@@ -34,7 +36,7 @@ def product_rounds(actor: Actor, made: dict[str, Any], target: Target) -> Callab
 
 def far(work: Workplace) -> dict[str, Pairs]:
     with work.database("far") as name, work.actor(work.settings(name)) as actor, sshd(work, far=True) as target:
-        made = clicks(work, actor, work.rows(1_000_000))
+        made = clicks(work, actor, FAR_ROWS)
         script, archive = work.folder / "far.sql", work.folder / "far.zip"
         ask = {"flow": made["flow"], "lower": made["lower"]}
         script.write_text(actor("bench.product:statement", **ask).value, encoding="utf-8")
@@ -54,7 +56,7 @@ def far(work: Workplace) -> dict[str, Pairs]:
 
 def near(work: Workplace) -> dict[str, Pairs]:
     with work.database("near") as name, work.actor(work.settings(name)) as actor, sshd(work, far=False) as target:
-        made = clicks(work, actor, work.rows(100_000))
+        made = clicks(work, actor, NEAR_ROWS)
         actor("bench.data:make_view", table=made["table"])
         product = product_rounds(actor, made, target)
         pairs = {"near_orm": _against(work, product, lambda: _orm(work, name, target))}
@@ -99,7 +101,7 @@ def _python_peer(work: Workplace, actor: Actor, call: str, target: Target) -> tu
 
     def once() -> float:
         reply = actor(call, **ask)
-        assert reply.value == work.rows(100_000), f"{call} wrote {reply.value} rows."
+        assert reply.value == NEAR_ROWS, f"{call} wrote {reply.value} rows."
         return reply.seconds
 
     return once, actor.close
@@ -116,7 +118,7 @@ def _singer(work: Workplace, database: str, target: Target) -> tuple[Callable[[]
             f" echo 'put {folder}/clicks.zip {remote}/singer.zip' | sftp -b - {target.options}",
             work.environment,
         )
-        _has_rows(folder, work.rows(100_000))
+        _has_rows(folder, NEAR_ROWS)
         return taken
 
     return once, lambda: None

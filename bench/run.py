@@ -1,6 +1,6 @@
 """`make bench`: measures every line, prints the table, writes bench/out/results.json, and exits 1 when a bar is missed.
 
-ONLY=name (or several, with commas) measures some lines, SCALE=small takes a twentieth of the rows, ROUNDS=n other rounds than
+ONLY=name (or several, with commas) measures some lines, SCALE=small takes a twentieth of most rows, ROUNDS=n other rounds than
 three. `--report` only draws the page's table and picture anew from the results that are there.
 """
 

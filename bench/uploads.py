@@ -18,11 +18,11 @@ MEMORY = (Line("upload_memory", "peak memory of an upload of 300 MB", "of 10 MB"
 
 
 def source(work: Workplace, megabytes: int) -> Path:
-    """A file that cannot be packed, as archives are."""
+    """A file that cannot be packed, as archives are; of this size at every scale, since a small one shows what connecting costs."""
     path = work.folder / f"source-{megabytes}"
     if not path.exists():
         with path.open("wb") as file:
-            for _ in range(max(work.rows(megabytes * 100) // 100, 1)):
+            for _ in range(megabytes):
                 file.write(os.urandom(1_000_000))
     return path
 
