@@ -127,6 +127,8 @@ def send(client: Client, form: sending.Form, location: Location, lease: Lease) -
     names: list[str] = []
     for name, source, size in sending.files(form, location.companions):
         with source:
+            # A worker whose claim has gone begins no file: were it to die over it, nobody would come to remove the rest.
+            lease.confirm()
             verified &= client.upload(source, size, location.folder, name, progress if not names else progress.check)
         names.append(posixpath.join(location.folder, name))
     return verified, names

@@ -6,10 +6,12 @@ from datetime import timedelta
 import pytest
 from django.utils import timezone
 
-from flows import delivery, recovery, reruns, verify
-from flows.errors import FlowError
+from flows import delivery, recovery, reruns, sending, verify
+from flows.errors import FlowError, LeaseLost
+from flows.lease import Lease
 from flows.models import Delivery, Flow, Run
 from tests.flows.conftest import load_clicks, run_now
+from transfers.client import connect
 from transfers.models import Location, Server
 
 
@@ -188,6 +190,25 @@ def test_connections_to_a_server_are_limited(flow, table, location):
         run_now(other)
     claimed = [delivery.claim(location.server_id) for _ in kinds]
     assert [entry is not None for entry in claimed] == [True, True, False]
+
+
+def test_a_worker_that_lost_its_claim_begins_no_further_file(flow, table, location):
+    """Even when its own clock says that the claim still holds: another worker may be through with the name already."""
+    load_clicks(table, 1)
+    run = run_now(flow)
+    sent = delivery.claim(location.server_id)
+    with connect(location.server) as client, Lease(sent) as lease:
+        upload = client.upload
+
+        def overtaken(*arguments):
+            verified = upload(*arguments)
+            Delivery.objects.filter(pk=sent.pk).update(attempt=sent.attempt + 1)
+            return verified
+
+        client.upload = overtaken
+        with pytest.raises(LeaseLost):
+            delivery.send(client, sending.form(sent, lease), location, lease)
+    assert names(location) == [run.file_name]
 
 
 def test_a_lost_archive_is_a_sentence(flow, table, location, tmp_path):
