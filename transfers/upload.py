@@ -4,6 +4,7 @@ The protocols supply the single operations; the order of the steps, the watching
 """
 
 import contextlib
+import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor, wait
 from datetime import datetime
@@ -198,11 +199,11 @@ class Client:
                 raise
 
     def _watch(self, writing: "Future[None]", transmission: Transmission, progress: Progress) -> None:
-        # Counted in looks, so that the time in which this process itself was stopped is not held against the server.
-        seen, idle = -1, 0.0
+        seen, seen_at = -1, time.monotonic()
         while not wait([writing], TICK).done:
-            seen, idle = transmission.arrived, 0.0 if transmission.arrived != seen else idle + TICK
-            if idle > self.timeout + TICK:
+            if transmission.arrived != seen:
+                seen, seen_at = transmission.arrived, time.monotonic()
+            elif time.monotonic() - seen_at > self.timeout + TICK:
                 self.abort()
                 raise TimeoutError
             try:
