@@ -119,7 +119,8 @@ class Client:
                 self.rename(folder, temporary, name)
         except BaseException:
             if not self.atomic:
-                self._discard(folder, temporary)
+                with contextlib.suppress(TransferError):
+                    self._discard(folder, temporary)
             raise
         return verified
 
@@ -230,7 +231,14 @@ class Client:
         return found is not None
 
     def _discard(self, folder: str, temporary: str) -> None:
-        """Removes a temporary file, as far as the server lets us: the next upload of the name does so too."""
-        if not self.broken:
-            with contextlib.suppress(TransferError):
-                self.remove(folder, temporary)
+        """Removes a temporary file, as far as the server lets us: the next upload of the name does so too.
+
+        Raises TransferError when the connection breaks over it.
+        """
+        if self.broken:
+            return
+        try:
+            self.remove(folder, temporary)
+        except TransferError:
+            if self.broken:
+                raise

@@ -1,5 +1,6 @@
 """What goes wrong on the way: each failure is a sentence, leaves nothing under the final name, and the next try mends it."""
 
+import io
 import os
 import random
 import shutil
@@ -14,9 +15,10 @@ import pytest
 
 from tests.proxy import Proxy
 from tests.servers import missing, running_vsftpd
+from transfers.client import connect
 from transfers.errors import TransferError
 
-from .conftest import FORKING, SFTP, Hooked, names, send
+from .conftest import FORKING, SFTP, Hooked, names, no_progress, send
 
 DATA = os.urandom(12_000_001)
 
@@ -66,6 +68,21 @@ def test_a_server_that_freezes_in_mid_file(running, row, refused, settings, at):
     assert send(server, remote, "a.zip", DATA) is True
     assert names(local) == ["a.zip"]
     assert (local / "a.zip").read_bytes() == DATA
+
+
+def test_a_server_that_freezes_before_the_file_is_sent_no_more(running, row, refused, settings):
+    """What is sent to it then, it does when it wakes: it would make a temporary file that nobody comes to remove."""
+    local, remote = running.new_folder()
+    settings.TRANSFER_TIMEOUT = 2
+    with connect(row(running)) as client:
+        try:
+            running.freeze()
+            error = refused(client.upload, io.BytesIO(DATA), len(DATA), remote, "a.zip", no_progress)
+        finally:
+            running.thaw()
+        assert "the server did not answer within 2 seconds" in str(error)
+        time.sleep(1)
+        assert names(local) == []
 
 
 @pytest.mark.parametrize("name", SFTP)
