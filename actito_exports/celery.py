@@ -1,7 +1,6 @@
 """The Celery app. The broker carries hints only; the database owns every run and delivery."""
 
 import os
-from typing import Any
 
 from celery import Celery
 from celery.signals import task_prerun
@@ -13,10 +12,5 @@ app = Celery("actito_exports")
 app.config_from_object("django.conf:settings", namespace="CELERY")
 app.autodiscover_tasks()
 
-
-def _check_connections(**kwargs: Any) -> None:
-    """As Django does before a request: an old or broken connection is not used again."""
-    close_old_connections()
-
-
-task_prerun.connect(_check_connections)
+# As Django does before a request: an old or broken connection is not used again.
+task_prerun.connect(close_old_connections)

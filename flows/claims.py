@@ -55,12 +55,14 @@ def next_held_back() -> int | None:
     """The first run that was held back and for which there is room now."""
     if not _limited():
         return None
-    full = [account for account, count in Counter(_accounts_under_way()).items() if 0 < settings.EXPORTS_PER_ACCOUNT <= count]
-    held = Run.objects.filter(status=Run.Status.WAITING, queued_at=None, next_attempt_at__lte=timezone.now())
-    first: int | None = (
-        held.exclude(flow__profile_table__account__in=full).order_by("next_attempt_at", "pk").values_list("pk", flat=True).first()
-    )
-    return first
+    with transaction.atomic():
+        # A claim that is just holding a run back is waited for, so that the run is seen here.
+        _one_at_a_time()
+        full = [account for account, count in Counter(_accounts_under_way()).items() if 0 < settings.EXPORTS_PER_ACCOUNT <= count]
+        held = Run.objects.filter(status=Run.Status.WAITING, queued_at=None, next_attempt_at__lte=timezone.now())
+        free = held.exclude(flow__profile_table__account__in=full).order_by("next_attempt_at", "pk")
+        first: int | None = free.values_list("pk", flat=True).first()
+        return first
 
 
 def _limited() -> bool:

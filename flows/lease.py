@@ -5,7 +5,7 @@ import threading
 import time
 from datetime import datetime, timedelta
 from types import TracebackType
-from typing import Any, Self
+from typing import Any, NoReturn, Self
 
 import structlog
 from django.conf import settings
@@ -60,21 +60,23 @@ class Lease:
     def check(self) -> None:
         # The monotonic clock also counts the time that this process was frozen.
         if self.lost or time.monotonic() >= self.deadline:
-            raise LeaseLost(f"{self.row} is another worker's now.")
+            self._lose()
 
     def confirm(self) -> None:
         """Asks the database itself, since a clock set forward ends claims that their workers believe in. Raises LeaseLost."""
         self.check()
         if not self.mine.exists():
-            self.lost = True
-            raise LeaseLost(f"{self.row} is another worker's now.")
+            self._lose()
 
     def write(self, **values: Any) -> None:
         """Updates the row, if the claim is still this worker's. Raises LeaseLost otherwise."""
         self.check()
         if self.mine.update(**values) != 1:
-            self.lost = True
-            raise LeaseLost(f"{self.row} is another worker's now.")
+            self._lose()
+
+    def _lose(self) -> NoReturn:
+        self.lost = True
+        raise LeaseLost(f"{self.row} is another worker's now.")
 
     def _schedule(self) -> None:
         self.timer = threading.Timer(settings.LEASE_SECONDS / 3, self._beat)

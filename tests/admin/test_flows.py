@@ -378,7 +378,7 @@ def test_reconciling_shows_each_day_and_puts_differences_first(scene, as_):
     at = scene.clicks.position
     Run.objects.filter(flow=scene.clicks, status=Run.Status.DONE).update(lower=at, upper=at)
     answer = words(support.get(page, {"flow": scene.clicks.pk, "since": "2026-01-01"}))
-    assert " differ" in answer
+    assert "5 of 5 differ" in answer
     assert "0 events stored in its window, but the file" in answer
     assert "No export day to compare" in words(support.get(page, {"since": "2030-01-01"}))
     assert "Enter a valid date." in words(support.get(page, {"since": "soon"}))

@@ -1,10 +1,12 @@
 """How many exports are under way, in all and for an account, at the claim; and the hint when there is room again."""
 
-from datetime import time
-from threading import Thread
+import time
+from datetime import time as clock_time
+from threading import Event, Thread
 
 import pytest
-from django.db import connection
+from django.db import connection, transaction
+from django.utils import timezone
 
 from actito_exports.celery import app
 from flows import claims, pipeline, schedule, tasks
@@ -27,7 +29,7 @@ def hints():
 
 
 def make_flow(table, kind="email_click"):
-    return Flow.objects.create(profile_table=table, kind=kind, launch_time=time(2), active=True)
+    return Flow.objects.create(profile_table=table, kind=kind, launch_time=clock_time(2), active=True)
 
 
 @pytest.fixture
@@ -98,7 +100,31 @@ def test_room_in_all_goes_to_the_first_whose_account_has_room_too(runs, settings
     assert claims.next_held_back() is None
 
 
-@pytest.mark.django_db(transaction=True)
+def test_a_run_that_is_just_being_held_back_is_waited_for(runs, settings):
+    """Between the look at the exports under way and the commit, the last of them may end: its worker asks for the run then."""
+    settings.EXPORTS_AT_ONCE = 1
+    Run.objects.filter(pk=runs[0].pk).update(queued_at=timezone.now())
+    Run.objects.exclude(pk=runs[0].pk).update(status=Run.Status.DONE)
+    holding = Event()
+
+    def hold_back():
+        try:
+            with transaction.atomic():
+                claims._one_at_a_time()
+                Run.objects.filter(pk=runs[0].pk).update(queued_at=None)
+                holding.set()
+                time.sleep(0.5)
+        finally:
+            connection.close()
+
+    thread = Thread(target=hold_back)
+    thread.start()
+    assert holding.wait(10)
+    found = claims.next_held_back()
+    thread.join()
+    assert found == runs[0].pk
+
+
 def test_of_claims_at_the_same_moment_no_more_get_through(runs, settings):
     settings.EXPORTS_AT_ONCE = 2
     taken = []

@@ -128,10 +128,9 @@ def test_a_worker_goes_on_when_its_idle_processes_are_killed(broker, flows, star
 
 
 @pytest.mark.timeout(180)
+@pytest.mark.skipif(connection.vendor != "postgresql", reason="SQLite has no connections to drop")
 def test_a_worker_goes_on_when_the_database_has_dropped_its_connections(redis_url, flows, start, tmp_path):
     """Processes keep theirs from task to task; a broken one is noticed before a run is claimed."""
-    if connection.vendor != "postgresql":
-        pytest.skip("SQLite has no connections to drop")
     _periodic_tasks()
     start(redis_url, "worker", "--concurrency=2")
     start(redis_url, "beat", f"--pidfile={tmp_path}/beat.pid")
@@ -148,11 +147,25 @@ def test_a_worker_goes_on_when_the_database_has_dropped_its_connections(redis_ur
 
 
 def _pool_of(worker, tmp_path) -> list[int]:
-    """The worker's two pool processes, oldest first, once both wait for a task."""
-    while b"ready." not in (tmp_path / "celery-0.log").read_bytes() or len(descendants(worker.pid)) < 3:
+    """The worker's two pool processes, oldest first, once both wait for a task: asleep, and without having worked for a second."""
+    quiet, before = 0, None
+    while quiet < 10:
         time.sleep(0.1)
-    time.sleep(1)
-    return sorted(descendants(worker.pid)[1:])
+        ready = b"ready." in (tmp_path / "celery-0.log").read_bytes()
+        pool = sorted(descendants(worker.pid)[1:])
+        now = [_state(pid) for pid in pool]
+        still = ready and len(pool) == 2 and now == before and all(state == "S" for state, *_ in now)
+        quiet, before = quiet + 1 if still else 0, now
+    return pool
+
+
+def _state(pid: int) -> tuple[str, str, str]:
+    """The letter of its state, and the processor time used in user and system mode; see proc(5)."""
+    try:
+        fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
+    except FileNotFoundError:
+        return ("gone", "", "")
+    return fields[0], fields[11], fields[12]
 
 
 def _periodic_tasks() -> None:
