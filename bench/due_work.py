@@ -28,11 +28,11 @@ def prepare() -> None:
     run_sql("CREATE TABLE bench_bare (id bigserial PRIMARY KEY, number bigint NOT NULL)")
 
 
-def make_flows(count: int, rows: int) -> dict[str, Any]:
-    """Flows of as many profile tables, ten tables an account, each with as many new clicks and ten profiles."""
+def make_flows(count: int, rows: int, per_account: int = 10) -> dict[str, Any]:
+    """Flows of as many profile tables, so many tables an account, each with as many new clicks and ten profiles."""
     zone = {"time_zone": "Europe/Brussels"}
     accounts = Account.objects.bulk_create(
-        Account(name=f"agency-{n}", label=f"Agency {n}", **zone) for n in range(max(count // 10, 1))
+        Account(name=f"agency-{n}", label=f"Agency {n}", **zone) for n in range(max(count // per_account, 1))
     )
     Campaign.objects.bulk_create(
         Campaign(account=account, campaign_id=n, name=f"Campaign {n}", type="ONE_SHOT")
@@ -160,6 +160,12 @@ def start_big(flow: int, count: int) -> None:
     tasks.send_hints()
     _wait(lambda: Run.objects.filter(status=Run.Status.RUNNING).exists())
     clock.sleep(1)
+
+
+def start_many(tables: list[int], lower: str) -> None:
+    """Makes the flows of these tables due."""
+    Flow.objects.filter(profile_table__in=tables).update(active=True, next_launch_at=long_ago(), position=lower, sequence=0)
+    assert len(schedule.tick()) == len(tables)
 
 
 def small_run(flow: int, lower: str) -> None:

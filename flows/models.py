@@ -242,7 +242,7 @@ class Run(models.Model):
         ]
         indexes = [
             models.Index(fields=["flow", "-id"], name="run_by_flow"),
-            models.Index(fields=["next_attempt_at"], condition=Q(status__in=["waiting", "running"]), name="run_unfinished"),
+            models.Index(fields=["next_attempt_at", "id"], condition=Q(status__in=["waiting", "running"]), name="run_unfinished"),
             models.Index(fields=["lease_until"], condition=Q(status="running"), name="run_under_way"),
             models.Index(fields=["-opened_at"], name="run_by_opening"),
         ]

@@ -108,15 +108,16 @@ def _open_runs(flows: Sequence[Flow], now: datetime) -> list[int]:
     for flow in flows:
         zone = flow.account.zone
         day = newest_day(now, flow.launch_time, zone)
+        due_at = launch_moment(day, flow.launch_time, zone)
         runs.append(
             Run(
                 flow=flow,
                 purpose=Run.Purpose.SCHEDULED,
                 export_day=day,
-                due_at=launch_moment(day, flow.launch_time, zone),
+                due_at=due_at,
                 status=Run.Status.PAUSED if flow.paused_at else Run.Status.WAITING,
                 upper=reached if flow.paused_at else "",
-                next_attempt_at=None if flow.paused_at else launch_moment(day, flow.launch_time, zone) + spread(flow),
+                next_attempt_at=None if flow.paused_at else due_at + spread(flow),
             )
         )
         flow.next_launch_at = launch_moment(day + timedelta(days=1), flow.launch_time, zone)
@@ -140,7 +141,7 @@ def _open_runs(flows: Sequence[Flow], now: datetime) -> list[int]:
 
 def spread(flow: Flow) -> timedelta:
     """How long after its launch time a flow starts: each its own minute of LAUNCH_SPREAD_MINUTES, the same every day."""
-    return timedelta(minutes=flow.pk % settings.LAUNCH_SPREAD_MINUTES if settings.LAUNCH_SPREAD_MINUTES else 0)
+    return timedelta(minutes=flow.pk % max(settings.LAUNCH_SPREAD_MINUTES, 1))
 
 
 def open_manual(flow: Flow) -> Run:

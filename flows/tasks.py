@@ -1,16 +1,13 @@
 """Celery's doors: each calls one function. Messages are hints; what a lost one asked for, the next round asks again."""
 
-from datetime import timedelta
-
 from celery import shared_task
-from django.db.models import Q, QuerySet
+from django.db.models import Q
 from django.utils import timezone
 
 from . import claims, delivery, hosted, pipeline, recovery, retention, schedule, watch
+from .claims import HINT_AGAIN
 from .models import Delivery, Run
 
-# A hint that no worker has taken by then expires, and is sent anew: so a lost one costs minutes, and none pile up.
-HINT_AGAIN = timedelta(minutes=2)
 BATCH = 1000
 
 
@@ -23,8 +20,8 @@ def tick() -> None:
 @shared_task(name="flows.tasks.execute_run")
 def execute_run(run_id: int) -> None:
     run = pipeline.execute(run_id)
-    if run is not None and (held := claims.next_held_back()):
-        send_run_hints(Run.objects.filter(pk=held, queued_at=None))
+    if run is not None and claims.limited():
+        send_run_hints(1, after=run)
     if run is not None and run.status == Run.Status.DONE:
         for server_id in run.deliveries.order_by().values_list("location__server", flat=True).distinct():
             deliver_server.delay(server_id)
@@ -56,21 +53,19 @@ def watch_task() -> None:
 
 def send_hints() -> None:
     """Asks workers to take what is due and was not asked for lately."""
+    while send_run_hints(BATCH):
+        pass
     now = timezone.now()
     unasked = Q(queued_at=None) | Q(queued_at__lt=now - HINT_AGAIN)
-    send_run_hints(Run.objects.filter(unasked))
     waiting = Delivery.objects.filter(unasked, status=Delivery.Status.WAITING, next_attempt_at__lte=now)
     for server_id in list(waiting.order_by().values_list("location__server", flat=True).distinct()):
         if waiting.filter(location__server=server_id).update(queued_at=now):
             deliver_server.apply_async((server_id,), expires=HINT_AGAIN.seconds)
 
 
-def send_run_hints(unasked: QuerySet[Run]) -> None:
-    """Asks workers to take those of the runs that are due, the first opened first."""
-    now = timezone.now()
-    runs = unasked.filter(status=Run.Status.WAITING, next_attempt_at__lte=now)
-    while batch := list(runs.order_by("pk").values_list("pk", flat=True)[:BATCH]):
-        # The condition again, and only what bears this round's moment: of two rounds at the same time one asks.
-        runs.filter(pk__in=batch).update(queued_at=now)
-        for run_id in Run.objects.filter(pk__in=batch, queued_at=now).order_by("pk").values_list("pk", flat=True):
-            execute_run.apply_async((run_id,), expires=HINT_AGAIN.seconds)
+def send_run_hints(most: int, after: Run | None = None) -> int:
+    """Asks workers to take the runs whose turn it is, at most so many, after that one if it has just ended; returns how many."""
+    chosen = claims.choose(most, after)
+    for run_id in chosen:
+        execute_run.apply_async((run_id,), expires=HINT_AGAIN.seconds)
+    return len(chosen)

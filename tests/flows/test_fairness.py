@@ -2,6 +2,7 @@
 
 import time
 from datetime import time as clock_time
+from datetime import timedelta
 from threading import Event, Thread
 
 import pytest
@@ -72,7 +73,7 @@ def test_what_was_held_back_is_asked_for_when_there_is_room(runs, settings):
     settings.EXPORTS_PER_ACCOUNT = 1
     hints()
     tasks.send_hints()
-    assert sorted(hints()) == [run.pk for run in runs]
+    assert hints() == [runs[0].pk, runs[3].pk]
     held = pipeline.claim(runs[0].pk)
     assert held
     tasks.execute_run(runs[1].pk)
@@ -92,12 +93,38 @@ def test_room_in_all_goes_to_the_first_whose_account_has_room_too(runs, settings
     for run in runs[1:3]:
         tasks.execute_run(run.pk)
     hints()
-    assert claims.next_held_back() is None
+    assert claims.choose(9) == []
     Run.objects.filter(pk=ended.pk).update(status=Run.Status.DONE)
-    assert claims.next_held_back() == runs[1].pk
+    assert claims.choose(9) == [runs[1].pk]
     Run.objects.filter(pk=ended.pk).update(status=Run.Status.RUNNING)
     Run.objects.filter(pk=other.pk).update(status=Run.Status.DONE)
-    assert claims.next_held_back() is None
+    assert claims.choose(9) == []
+
+
+def test_what_is_asked_for_takes_its_place_until_the_hint_is_sent_anew(runs, settings):
+    settings.EXPORTS_AT_ONCE, settings.EXPORTS_PER_ACCOUNT = 3, 2
+    assert claims.choose(9) == [runs[0].pk, runs[1].pk, runs[3].pk]
+    assert claims.choose(9) == []
+    Run.objects.filter(pk=runs[1].pk).update(queued_at=timezone.now() - claims.HINT_AGAIN)
+    assert claims.choose(9) == [runs[1].pk]
+
+
+def test_no_more_are_asked_for_than_there_may_be_in_all(runs, settings):
+    settings.EXPORTS_AT_ONCE = 3
+    assert pipeline.claim(runs[3].pk)
+    assert [claims.choose(1), claims.choose(9), claims.choose(9)] == [[runs[0].pk], [runs[1].pk], []]
+
+
+def test_a_run_behind_another_of_its_flow_holds_no_place(runs, settings):
+    """The first waits for its next try; until then no worker could take the second."""
+    settings.EXPORTS_PER_ACCOUNT = 1
+    Run.objects.filter(pk=runs[0].pk).update(next_attempt_at=timezone.now() + timedelta(hours=1))
+    behind = schedule.open_manual(runs[0].flow)
+    Run.objects.filter(pk=behind.pk).update(next_attempt_at=runs[1].next_attempt_at - timedelta(hours=1))
+    assert claims.choose(9) == [runs[1].pk, runs[3].pk]
+    Run.objects.filter(pk=runs[1].pk).update(status=Run.Status.DONE)
+    Run.objects.filter(pk=runs[0].pk).update(status=Run.Status.DONE)
+    assert claims.choose(9) == [behind.pk]
 
 
 def test_a_run_that_is_just_being_held_back_is_waited_for(runs, settings):
@@ -110,7 +137,7 @@ def test_a_run_that_is_just_being_held_back_is_waited_for(runs, settings):
     def hold_back():
         try:
             with transaction.atomic():
-                claims._one_at_a_time()
+                claims._one_at_a_time(None)
                 Run.objects.filter(pk=runs[0].pk).update(queued_at=None)
                 holding.set()
                 time.sleep(0.5)
@@ -120,9 +147,9 @@ def test_a_run_that_is_just_being_held_back_is_waited_for(runs, settings):
     thread = Thread(target=hold_back)
     thread.start()
     assert holding.wait(10)
-    found = claims.next_held_back()
+    found = claims.choose(1)
     thread.join()
-    assert found == runs[0].pk
+    assert found == [runs[0].pk]
 
 
 def test_of_claims_at_the_same_moment_no_more_get_through(runs, settings):
